@@ -1,0 +1,83 @@
+"""Requests, replies and routes, free of any web framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ullage.api.versions import LATEST, Feature, Microversion
+from ullage.operations.service import Service
+
+
+@dataclass(slots=True)
+class Request:
+    """One request as an entry (RSGI or WSGI) hands it over. Header names are lower-case."""
+
+    method: str
+    raw_path: bytes
+    """Percent-encoded, without the query and without the mount point."""
+    raw_query: bytes
+    headers: Mapping[str, str]
+    body: bytes = b""
+    remote_address: str = ""
+    base_url: str = ""
+    """Scheme, host and mount point, without a trailing slash: "http://host:8778/placement"."""
+    mount: str = ""
+    """The mount point alone, "" or "/placement": prefix of every link."""
+
+
+@dataclass(slots=True)
+class Response:
+    """One reply. `body` is complete; `content_type` is None when there is no body."""
+
+    status: int
+    body: bytes = b""
+    content_type: str | None = None
+    headers: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who asks, as an authentication scheme found out."""
+
+    user: str
+    project: str | None
+    roles: frozenset[str]
+    system_scope: bool = False
+
+
+@dataclass(slots=True)
+class Call:
+    """A request that has passed identity, version, route, media type and policy: all that a handler needs."""
+
+    service: Service
+    request: Request
+    version: Microversion = LATEST
+    identity: Identity = field(default_factory=lambda: Identity("", None, frozenset()))
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """The decoded variables of the route's path."""
+    query: Mapping[str, list[str]] = field(default_factory=dict)
+    """Decoded query keys in order of appearance, each with all its values."""
+
+
+Handler = Callable[[Call], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method on one path.
+
+    `since` hides it before a feature (404, or the status in `before`); `rule` is its policy rule; `reads_json`: it
+    needs a JSON body (415 otherwise); `gives_json`: 406 unless the asker accepts JSON.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    rule: str
+    since: Feature | None = None
+    before: int = 404
+    reads_json: bool = False
+    gives_json: bool = False
+    trouble: str = ""
+    """Begins the sentence of a refused write, such as "Unable to update inventory for resource provider {uuid}"."""

@@ -1,0 +1,1 @@
+"""Commands over HTTP, and the admin commands."""

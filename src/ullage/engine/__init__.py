@@ -1,0 +1,1 @@
+"""Pure search over an immutable columnar snapshot; imports `model` and numpy only."""

@@ -1,0 +1,1 @@
+"""The nouns and their arithmetic: frozen records, standard library only."""

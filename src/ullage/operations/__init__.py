@@ -1,0 +1,1 @@
+"""One function per use case: no HTTP words, no version numbers, no SQL."""

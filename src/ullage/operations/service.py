@@ -1,0 +1,35 @@
+"""What every operation works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ullage.model.request import Strategy
+
+if TYPE_CHECKING:
+    from ullage.operations.mirror import Mirror
+    from ullage.storage.committer import Committer
+    from ullage.storage.unit import Store
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """How candidates are made when a request does not say: see the settings of the same names."""
+
+    candidates_max: int = 100_000
+    strategy: Strategy = Strategy.DEPTH_FIRST
+    randomise: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One process's parts: the store to read from, the committer that alone writes, the mirror to search in."""
+
+    store: Store
+    committer: Committer
+    mirror: Mirror
+    search_options: SearchOptions = SearchOptions()
+    incomplete_consumer_project: str = "00000000-0000-0000-0000-000000000000"
+    incomplete_consumer_user: str = "00000000-0000-0000-0000-000000000000"
+    """Who owns allocations written by clients that name no owner (before 1.8)."""
