@@ -122,7 +122,13 @@ class Book:
         """Of the classes that some Needs asked about: those that any inventory is of."""
         self.traits_in_use: set[str] = set()
         self.stamped: set[str] = set()
-        """Providers to stamp although no row of theirs changes (roots of changed trees, moved descendants)."""
+        """Providers to stamp although no row of theirs changes (roots of changed trees, moved descendants).
+
+        One that a later command of the batch deleted may still be named here.
+        """
+        self.renamed_classes: dict[str, str] = {}
+        """Old name -> new name of resource classes that keep their key. Their two rows in `changes()`, one gone and
+        one new, are that rename and no deletion and creation; inventories follow by key."""
 
     def tables(self) -> tuple[Table[str, Any], ...]:
         """Every table, in the order in which rows must be inserted (and, reversed, deleted)."""
@@ -160,14 +166,19 @@ class DraftTable(Generic[Row]):
         """Delete."""
         self._written[key] = None
 
-    def items(self) -> Iterator[tuple[str, Row]]:
+    def rows(self) -> Iterator[Row]:
         """All rows that exist for this command; costs a walk over the whole Book's table."""
         for key, row in self._table.items():
             if key not in self._written:
-                yield key, row
-        for key, written in self._written.items():
+                yield row
+        for written in self._written.values():
             if written is not None:
-                yield key, written
+                yield written
+
+    def written(self) -> Iterator[tuple[str, Row | None, Row | None]]:
+        """Key, row in the Book and row of this command, for every row that it wrote."""
+        for key, row in self._written.items():
+            yield key, self._table.get(key) if self._table.has_read(key) else None, row
 
     def accept(self) -> None:
         """Merge into the Book."""
@@ -189,6 +200,7 @@ class Draft:
         self.resource_classes = DraftTable(book.resource_classes)
         self.traits = DraftTable(book.traits)
         self.stamped: set[str] = set()
+        self.renamed_classes: dict[str, str] = {}
 
     def accept(self) -> None:
         """Merge everything into the Book."""
@@ -205,3 +217,4 @@ class Draft:
         ):
             table.accept()
         self.book.stamped |= self.stamped
+        self.book.renamed_classes.update(self.renamed_classes)

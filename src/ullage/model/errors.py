@@ -1,67 +1,25 @@
 """Every refusal: one class per meaning, with typed fields and one sentence; no status codes.
 
-The second-level classes say what kind of "no" it is; the wire maps them to a status and a code in one table. Fragments
-of some sentences are matched by existing Placement clients and are therefore part of the interface.
+The classes of `refusal` (re-exported here) say what kind of "no" each is; the wire maps them to a status and a code by
+one table. Fragments of some sentences are matched by Placement clients and are therefore part of the interface.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from ullage.model.inventory import Misfit
-
-
-@dataclass(eq=False)
-class Refusal(Exception):
-    """A request that is answered with "no"."""
-
-    def __post_init__(self) -> None:
-        Exception.__init__(self, self.message)
-
-    def __str__(self) -> str:
-        return self.message
-
-    @property
-    def message(self) -> str:
-        """One sentence for the asker; it names the field, the value and what would be accepted."""
-        raise NotImplementedError  # every class below answers
-
-
-class Missing(Refusal):
-    """The thing addressed does not exist."""
-
-
-class Unknown(Refusal):
-    """A thing named in the request does not exist."""
-
-
-class Unacceptable(Refusal):
-    """The request breaks a rule of form."""
-
-
-class Conflict(Refusal):
-    """What is stored is not what the asker believed; reading again and asking again may help."""
-
-
-class InUse(Refusal):
-    """The thing cannot go, because others rest on it."""
-
-
-class Exists(Refusal):
-    """A thing of this name exists already."""
-
-
-class DoesNotFit(Refusal):
-    """A capacity or unit rule forbids it."""
-
-
-class Denied(Refusal):
-    """The asker may not do this."""
-
-
-class Busy(Refusal):
-    """The service cannot take this on now."""
-
+from ullage.model.inventory import Inventory, Misfit
+from ullage.model.refusal import Busy as Busy
+from ullage.model.refusal import Conflict as Conflict
+from ullage.model.refusal import Denied as Denied
+from ullage.model.refusal import DoesNotFit as DoesNotFit
+from ullage.model.refusal import Exists as Exists
+from ullage.model.refusal import InUse as InUse
+from ullage.model.refusal import Missing as Missing
+from ullage.model.refusal import Refusal as Refusal
+from ullage.model.refusal import Unacceptable as Unacceptable
+from ullage.model.refusal import Unknown as Unknown
 
 # Missing
 
@@ -94,28 +52,19 @@ class InventoryMissing(Missing):
 @dataclass(eq=False)
 class ResourceClassMissing(Missing):
     name: str
-
-    @property
-    def message(self) -> str:
-        return f"No such resource class {self.name}."
+    sentence: ClassVar[str] = "No such resource class {name}."
 
 
 @dataclass(eq=False)
 class TraitMissing(Missing):
     name: str
-
-    @property
-    def message(self) -> str:
-        return f"No such trait(s): {self.name}."
+    sentence: ClassVar[str] = "No such trait(s): {name}."
 
 
 @dataclass(eq=False)
 class AllocationsMissing(Missing):
     consumer_uuid: str
-
-    @property
-    def message(self) -> str:
-        return f"No allocations for consumer '{self.consumer_uuid}'"
+    sentence: ClassVar[str] = "No allocations for consumer '{consumer_uuid}'"
 
 
 # Unknown
@@ -126,28 +75,33 @@ class UnknownProvider(Unknown):
     """A provider named in a claim or a reshape."""
 
     uuid: str
+    sentence: ClassVar[str] = "Allocation for resource provider '{uuid}' that does not exist"
 
-    @property
-    def message(self) -> str:
-        return f"Allocation for resource provider '{self.uuid}' that does not exist"
+
+@dataclass(eq=False)
+class UnknownReshapedProvider(Unknown):
+    """A provider whose inventories a reshape shall replace."""
+
+    uuid: str
+    sentence: ClassVar[str] = "Resource provider {uuid} in inventories not found"
 
 
 @dataclass(eq=False)
 class UnknownParent(Unknown):
     uuid: str
-
-    @property
-    def message(self) -> str:
-        return f"parent provider UUID does not exist: {self.uuid}"
+    sentence: ClassVar[str] = "parent provider UUID does not exist: {uuid}"
 
 
 @dataclass(eq=False)
 class UnknownResourceClass(Unknown):
     name: str
+    place: str = ""
+    """Where it was named, such as "inventory"."""
 
     @property
     def message(self) -> str:
-        return f"No such resource class {self.name}."
+        beginning = f"Unknown resource class in {self.place}: " if self.place else ""
+        return f"{beginning}No such resource class {self.name}."
 
 
 @dataclass(eq=False)
@@ -165,10 +119,7 @@ class InventoryNotOffered(Unknown):
 
     provider_uuid: str
     resource_class: str
-
-    @property
-    def message(self) -> str:
-        return f"No inventory record with resource class {self.resource_class} on provider {self.provider_uuid}"
+    sentence: ClassVar[str] = "No inventory record with resource class {resource_class} on provider {provider_uuid}"
 
 
 # Unacceptable
@@ -179,10 +130,22 @@ class BadInput(Unacceptable):
     """A fault of form found on the way in; `text` is the whole sentence."""
 
     text: str
+    sentence: ClassVar[str] = "{text}"
 
-    @property
-    def message(self) -> str:
-        return self.text
+
+@dataclass(eq=False)
+class RepeatedQuestion(BadInput):
+    """What may be asked once was asked again."""
+
+
+@dataclass(eq=False)
+class BadQuestion(BadInput):
+    """Parts of a question that do not go together, or a part that no question can have."""
+
+
+@dataclass(eq=False)
+class MissingQuestion(BadInput):
+    """A question that lacks what makes it one."""
 
 
 @dataclass(eq=False)
@@ -192,24 +155,26 @@ class StandardNameFixed(Unacceptable):
     kind: str
     name: str
     action: str
-
-    @property
-    def message(self) -> str:
-        return f"Cannot {self.action} standard {self.kind} {self.name}."
+    sentence: ClassVar[str] = "Cannot {action} standard {kind} {name}."
 
 
 @dataclass(eq=False)
 class ReservedTooLarge(Unacceptable):
+    """Nothing would be left to offer, or (`may_equal`) less than nothing: by `reserved` or by the ratio."""
+
     provider_uuid: str
     resource_class: str
     may_equal: bool
+    inventory: Inventory
 
     @property
     def message(self) -> str:
         relation = "greater than" if self.may_equal else "greater than or equal to"
+        offered = self.inventory
         return (
             f"Invalid inventory for '{self.resource_class}' on resource provider '{self.provider_uuid}'. "
-            f"The reserved value is {relation} total."
+            f"The reserved value is {relation} total. (total {offered.total}, reserved {offered.reserved}, "
+            f"allocation_ratio {offered.allocation_ratio:g}: a capacity of {offered.capacity})"
         )
 
 
@@ -218,21 +183,16 @@ class ProviderLoop(Unacceptable):
     uuid: str
     parent_uuid: str
 
-    @property
-    def message(self) -> str:
-        return (
-            f"creating loop in the provider tree is not allowed. Provider {self.uuid} "
-            f"cannot be moved under {self.parent_uuid}, which is below it."
-        )
+    sentence: ClassVar[str] = (
+        "creating loop in the provider tree is not allowed. "
+        "Provider {uuid} cannot be moved under {parent_uuid}, which is itself or below it."
+    )
 
 
 @dataclass(eq=False)
 class ProviderOwnParent(Unacceptable):
     uuid: str
-
-    @property
-    def message(self) -> str:
-        return f"parent provider UUID cannot be same as UUID: {self.uuid}"
+    sentence: ClassVar[str] = "parent provider UUID cannot be same as UUID: {uuid}"
 
 
 @dataclass(eq=False)
@@ -257,12 +217,10 @@ class ProviderGenerationConflict(Conflict):
     actual: int
     given: int
 
-    @property
-    def message(self) -> str:
-        return (
-            f"resource provider generation conflict for {self.uuid}: actual: {self.actual}, given: {self.given}. "
-            "Resource provider's generation already changed. Please update the generation and try again."
-        )
+    sentence: ClassVar[str] = (
+        "resource provider generation conflict for {uuid}: actual: {actual}, given: {given}. "
+        "Resource provider's generation already changed. Please update the generation and try again."
+    )
 
 
 @dataclass(eq=False)
@@ -282,9 +240,7 @@ class ConsumerGenerationConflict(Conflict):
 class ConcurrentUpdate(Conflict):
     """The same rows were changed by others again and again while this was being decided."""
 
-    @property
-    def message(self) -> str:
-        return "Update conflict: others kept changing the same data. Please retry your update"
+    sentence: ClassVar[str] = "Update conflict: others kept changing the same data. Please retry your update"
 
 
 # InUse
@@ -301,39 +257,36 @@ class InventoryInUse(InUse):
 
 
 @dataclass(eq=False)
+class OneInventoryInUse(InUse):
+    """The same when one inventory was to be deleted by its name: the wire gives it another code."""
+
+    provider_uuid: str
+    resource_class: str
+    sentence: ClassVar[str] = "Inventory for '{resource_class}' on resource provider '{provider_uuid}' in use."
+
+
+@dataclass(eq=False)
 class ProviderHasAllocations(InUse):
     uuid: str
-
-    @property
-    def message(self) -> str:
-        return f"Unable to delete resource provider {self.uuid}: Resource provider has allocations."
+    sentence: ClassVar[str] = "Unable to delete resource provider {uuid}: Resource provider has allocations."
 
 
 @dataclass(eq=False)
 class ProviderHasChildren(InUse):
     uuid: str
-
-    @property
-    def message(self) -> str:
-        return f"Unable to delete parent resource provider {self.uuid}: It has child resource providers."
+    sentence: ClassVar[str] = "Unable to delete parent resource provider {uuid}: It has child resource providers."
 
 
 @dataclass(eq=False)
 class ResourceClassInUse(InUse):
     name: str
-
-    @property
-    def message(self) -> str:
-        return f"Cannot delete resource class {self.name}. Class is in use in inventory."
+    sentence: ClassVar[str] = "Cannot delete resource class {name}. Class is in use in inventory."
 
 
 @dataclass(eq=False)
 class TraitInUse(InUse):
     name: str
-
-    @property
-    def message(self) -> str:
-        return f"The trait {self.name} is in use by a resource provider."
+    sentence: ClassVar[str] = "The trait {name} is in use by a resource provider."
 
 
 # Exists
@@ -345,29 +298,29 @@ class ProviderExists(Exists):
 
     field: str
     value: str
-
-    @property
-    def message(self) -> str:
-        return f"Conflicting resource provider {self.field}: {self.value} already exists."
+    sentence: ClassVar[str] = "Conflicting resource provider {field}: {value} already exists."
 
 
 @dataclass(eq=False)
 class InventoryExists(Exists):
     provider_uuid: str
     resource_class: str
-
-    @property
-    def message(self) -> str:
-        return f"Update conflict: inventory of {self.resource_class} on provider {self.provider_uuid} already exists."
+    sentence: ClassVar[str] = (
+        "Update conflict: inventory of {resource_class} on provider {provider_uuid} already exists."
+    )
 
 
 @dataclass(eq=False)
 class ResourceClassExists(Exists):
+    """`renaming`: another class was to get this name."""
+
     name: str
+    renaming: bool = False
 
     @property
     def message(self) -> str:
-        return f"Resource class already exists: {self.name}"
+        beginning = "Resource" if self.renaming else "Conflicting resource"
+        return f"{beginning} class already exists: {self.name}"
 
 
 # DoesNotFit
@@ -380,34 +333,39 @@ class NoInventoryToAllocate(DoesNotFit):
     provider_uuid: str
     resource_class: str
 
-    @property
-    def message(self) -> str:
-        return (
-            f"Inventory for '{self.resource_class}' on resource provider '{self.provider_uuid}' invalid: "
-            "the provider has no inventory of that class."
-        )
+    sentence: ClassVar[str] = (
+        "Inventory for '{resource_class}' on resource provider '{provider_uuid}' invalid: "
+        "the provider has no inventory of that class."
+    )
 
 
 @dataclass(eq=False)
 class AmountDoesNotFit(DoesNotFit):
-    """`misfit` says which rule; `capacity` and `used` (before the request) say how much there is."""
+    """`misfit` says which rule.
+
+    For UNITS, `amount` is that of the one row; for CAPACITY, the sum that the whole request asks for beside `used`,
+    which is what others hold.
+    """
 
     provider_uuid: str
     resource_class: str
     amount: int
     misfit: Misfit
-    capacity: int
+    inventory: Inventory
     used: int
 
     @property
     def message(self) -> str:
+        offered = self.inventory
         if self.misfit is Misfit.UNITS:
-            rule = "The requested amount would violate inventory constraints"
+            rule = "The requested amount would violate inventory constraints."
+            numbers = f"min_unit {offered.min_unit}, max_unit {offered.max_unit}, step_size {offered.step_size}"
         else:
-            rule = "The requested amount would exceed the capacity"
+            rule = "The requested amount would exceed the capacity."
+            numbers = f"capacity {offered.capacity}, used {self.used}"
         return (
             f"Unable to create allocation for '{self.resource_class}' on resource provider '{self.provider_uuid}'. "
-            f"{rule}. (asked {self.amount}, capacity {self.capacity}, used {self.used})"
+            f"{rule} (asked {self.amount}; {numbers})"
         )
 
 
@@ -417,17 +375,12 @@ class AmountDoesNotFit(DoesNotFit):
 @dataclass(eq=False)
 class NotPermitted(Denied):
     rule: str
-
-    @property
-    def message(self) -> str:
-        return f"Policy does not allow {self.rule} to be performed."
+    sentence: ClassVar[str] = "Policy does not allow {rule} to be performed."
 
 
 @dataclass(eq=False)
 class QueueFull(Busy):
-    @property
-    def message(self) -> str:
-        return "Too many writes are waiting. Try again later."
+    sentence: ClassVar[str] = "Too many writes are waiting. Try again later."
 
 
 @dataclass(eq=False)
@@ -435,7 +388,6 @@ class DeadlineExceeded(Busy):
     """The outcome is not known: the write may yet take effect."""
 
     seconds: float
-
-    @property
-    def message(self) -> str:
-        return f"The write was not decided within {self.seconds:g} s. Read the current state before trying again."
+    sentence: ClassVar[str] = (
+        "The write was not decided within {seconds:g} s. Read the current state before trying again."
+    )
