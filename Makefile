@@ -1,0 +1,74 @@
+# Every chore of the project. `make` alone lists them.
+
+PYTHON ?= python3
+DATABASES ?= sqlite,postgresql,mariadb
+HOST ?= 127.0.0.1
+PORT ?= 8778
+DATABASE ?= sqlite:///$(CURDIR)/.cache/ullage.db
+WORKERS ?= 1
+FLEET ?= examples/fleet.yaml
+JOBS ?= 2
+ARGUMENTS ?=
+
+export PYTHON DATABASES
+export PYTHONDONTWRITEBYTECODE ?=
+comma := ,
+servers := $(filter-out sqlite,$(subst $(comma), ,$(DATABASES)))
+in-tests := cd tests && ../.venv-test/bin/python
+
+.PHONY: help setup clients test-tools reference run demo test lint format conformance differential bench faults soak docs lock clean
+
+help: ## List the chores
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: ## Build .venv: the product alone, from its hash-pinned lock
+	@.ci/venv .venv requirements/product.txt project
+
+clients: ## Build .venv-clients: the openstack command
+	@.ci/venv .venv-clients requirements/clients.txt
+
+test-tools: ## Build .venv-test: the product and what its tests need
+	@.ci/venv .venv-test requirements/test.txt project
+
+reference: test-tools ## Build .venv-reference: the reference service, for comparison
+	@$(in-tests) -m differential.reference >/dev/null
+
+run: setup clients ## Load the example fleet, say what to try, and serve it (HOST, PORT, DATABASE, WORKERS, FLEET)
+	@mkdir -p .cache
+	@.venv/bin/ullage load $(FLEET) --database $(DATABASE)
+	@.ci/what-to-try http://$(HOST):$(PORT)
+	@exec .venv/bin/ullage serve --host $(HOST) --port $(PORT) --database $(DATABASE) --auth noauth2 --workers $(WORKERS)
+
+demo: setup clients ## Do what `make run` does, walk through the README's first five minutes, and stop
+	@.ci/packages curl
+	@.venv/bin/python tests/readme.py
+
+test: test-tools clients reference ## Everything: style, types, tests on every database (DATABASES=sqlite leaves servers out)
+	@.ci/packages curl $(servers)
+	@$(MAKE) --no-print-directory lint
+	.venv-test/bin/pytest -n $(JOBS) --dist loadgroup $(ARGUMENTS)
+
+lint: test-tools ## Style and types
+	.venv-test/bin/ruff check
+	.venv-test/bin/ruff format --check
+	.venv-test/bin/mypy
+
+format: test-tools ## Put the code in the agreed form
+	.venv-test/bin/ruff check --fix
+	.venv-test/bin/ruff format
+
+conformance: test-tools ## The reference's published suites against Ullage; ends with CONFORMANCE passed/total
+	@.ci/packages $(servers)
+	@$(in-tests) -m conformance.run $(ARGUMENTS)
+
+differential: reference ## The same random requests to the reference and to Ullage (ARGUMENTS="--requests N --seed S")
+	@$(in-tests) -m differential.run $(ARGUMENTS)
+
+docs: test-tools ## Write the generated reference pages anew
+	@$(in-tests) reference_pages.py
+
+lock: ## Resolve the requirements anew and pin them with hashes (needs uv)
+	@.ci/lock
+
+clean: ## Remove environments and caches (and the database of `make run`)
+	rm -rf .venv .venv-test .venv-clients .venv-reference .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

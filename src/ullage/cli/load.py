@@ -1,0 +1,243 @@
+"""Make a service say what a fleet says: compare, write what differs, stop at the first refusal and tell what was done.
+
+The same plan goes two ways, straight into a database or over HTTP: a `Target` takes the ledger's commands and answers
+what is there. What the fleet does not mention is left alone, so a second load writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from ullage.cli.expand import Plan, PlannedConsumer, PlannedProvider
+from ullage.cli.fleet import FleetError, nearest
+from ullage.model.allocation import Claim, ConsumerAllocations
+from ullage.model.commands import (
+    AggregatesNow,
+    Command,
+    CreateProvider,
+    EnsureResourceClass,
+    EnsureTrait,
+    InventoriesNow,
+    ReplaceAllocations,
+    Result,
+    SetInventories,
+    SetProviderAggregates,
+    SetProviderTraits,
+    TraitsNow,
+    UpdateProvider,
+)
+from ullage.model.inventory import Inventory
+from ullage.model.names import is_custom_name
+from ullage.model.provider import Provider
+from ullage.model.refusal import Refusal
+
+CHUNK = 250
+"""Commands handed over at a time: enough to share commits, few enough for the bar to move."""
+
+Planned = TypeVar("Planned", PlannedProvider, PlannedConsumer)
+Change = tuple[str, Command]
+"""Where in the file it comes from, and what to do."""
+
+
+class Target(Protocol):
+    """What a fleet can be loaded into. Reads may raise Refusal; `run_all` returns refusals in their places."""
+
+    def run_all(self, commands: Sequence[Command]) -> list[Result | Refusal]: ...
+
+    def resource_classes(self) -> frozenset[str]: ...
+
+    def traits(self) -> frozenset[str]: ...
+
+    def providers(self) -> Iterable[Provider]: ...
+
+    def inventories(self, provider_uuid: str) -> Mapping[str, Inventory]: ...
+
+    def provider_traits(self, provider_uuid: str) -> frozenset[str]: ...
+
+    def provider_aggregates(self, provider_uuid: str) -> frozenset[str]: ...
+
+    def consumer(self, consumer_uuid: str) -> ConsumerAllocations | None: ...
+
+
+class Progress(Protocol):
+    """Told how a load goes: a stage begins with so many things to do, then some more of them are done."""
+
+    def begin(self, stage: str, total: int) -> None: ...
+
+    def advance(self, count: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a load did, by kind of thing."""
+
+    written: Counter[str] = field(default_factory=Counter)
+    unchanged: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(eq=False)
+class LoadError(Exception):
+    """A load that stopped: where in the file, why, and what had been written by then."""
+
+    path: str
+    problem: str
+    tally: Tally
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+
+def load(plan: Plan, target: Target, progress: Progress) -> Tally:
+    """Load everything; raises LoadError at the first refusal, with what was written before it."""
+    loader = _Loader(target, progress)
+    try:
+        loader.load(plan)
+    except Refusal as refusal:
+        raise LoadError("reading what is there", str(refusal), loader.tally) from None
+    except FleetError as error:
+        raise LoadError(error.path, error.problem, loader.tally) from None
+    return loader.tally
+
+
+class _Loader:
+    def __init__(self, target: Target, progress: Progress) -> None:
+        self._target = target
+        self._progress = progress
+        self._uuids: dict[str, str] = {}
+        """By provider name: a provider that is there under another uuid than a made one keeps its own."""
+        self._generations: dict[str, int] = {}
+        self._new: set[str] = set()
+        self.tally = Tally()
+
+    def load(self, plan: Plan) -> None:
+        self._labels(plan)
+        self._providers(plan.providers)
+        self._stage("inventories", plan.providers, self._inventories)
+        self._stage("traits", plan.providers, self._traits)
+        self._stage("aggregates", plan.providers, self._aggregates)
+        self._stage("consumers", plan.consumers, self._consumer)
+
+    def _labels(self, plan: Plan) -> None:
+        changes: list[Change] = []
+        for kind, known, used, command in (
+            ("resource class", self._target.resource_classes(), _classes_used(plan), EnsureResourceClass),
+            ("trait", self._target.traits(), _traits_used(plan), EnsureTrait),
+        ):
+            for name, where in used.items():
+                if name not in known and not is_custom_name(name):
+                    raise FleetError(
+                        where,
+                        f"there is no {kind} '{name}'{nearest(name, known)}; a name of your own begins with CUSTOM_",
+                    )
+                if name not in known:
+                    changes.append((where, command(name)))
+        self._write("custom names", changes)
+
+    def _providers(self, planned: Sequence[PlannedProvider]) -> None:
+        there = list(self._target.providers())
+        by_name = {provider.name: provider for provider in there}
+        by_uuid = {provider.uuid: provider for provider in there}
+        self._progress.begin("providers", len(planned))
+        for depth in range(max((each.depth for each in planned), default=-1) + 1):
+            changes: list[Change] = []
+            for each in (each for each in planned if each.depth == depth):
+                found = by_name.get(each.name) or by_uuid.get(each.uuid)
+                if found and each.uuid_is_stated and found.uuid != each.uuid:
+                    raise FleetError(each.where, f"'{each.name}' is there already, with the uuid {found.uuid}")
+                changes.extend((each.where, command) for command in self._provider(each, found))
+            self._write("providers", changes, begun=True)
+        self._unchanged("providers", len(planned) - self.tally.written["providers"])
+
+    def _provider(self, planned: PlannedProvider, found: Provider | None) -> list[Command]:
+        uuid = found.uuid if found else planned.uuid
+        self._uuids[planned.name] = uuid
+        parent_uuid = self._uuids[planned.parent_name] if planned.parent_name is not None else None
+        if found is None:
+            self._new.add(uuid)
+            self._generations[uuid] = 0
+            return [CreateProvider(uuid, planned.name, parent_uuid)]
+        self._generations[uuid] = found.generation
+        if (found.name, found.parent_uuid) == (planned.name, parent_uuid):
+            return []
+        return [UpdateProvider(uuid, planned.name, parent_uuid)]
+
+    def _inventories(self, planned: PlannedProvider) -> Command | None:
+        uuid = self._uuids[planned.name]
+        there = {} if uuid in self._new else self._target.inventories(uuid)
+        if there == planned.inventories:
+            return None
+        return SetInventories(uuid, self._generations[uuid], planned.inventories)
+
+    def _traits(self, planned: PlannedProvider) -> Command | None:
+        uuid = self._uuids[planned.name]
+        there = frozenset() if uuid in self._new else self._target.provider_traits(uuid)
+        return None if there == planned.traits else SetProviderTraits(uuid, self._generations[uuid], planned.traits)
+
+    def _aggregates(self, planned: PlannedProvider) -> Command | None:
+        uuid = self._uuids[planned.name]
+        there = frozenset() if uuid in self._new else self._target.provider_aggregates(uuid)
+        if there == planned.aggregates:
+            return None
+        return SetProviderAggregates(uuid, self._generations[uuid], planned.aggregates)
+
+    def _consumer(self, planned: PlannedConsumer) -> Command | None:
+        holds = {self._uuids[name]: resources for name, resources in planned.holds.items()}
+        there = self._target.consumer(planned.uuid)
+        if there is not None:
+            owner = (there.consumer.project, there.consumer.user, there.consumer.consumer_type)
+            held = {uuid: dict(each.resources) for uuid, each in there.allocations.items()}
+            if held == holds and owner == (planned.project, planned.user, planned.consumer_type):
+                return None
+        claim = Claim(
+            consumer_uuid=planned.uuid,
+            allocations=holds,
+            project=planned.project,
+            user=planned.user,
+            consumer_type=planned.consumer_type,
+            expected_generation=None if there is None else there.consumer.generation,
+        )
+        return ReplaceAllocations((claim,))
+
+    def _stage(self, stage: str, planned: Sequence[Planned], change: Callable[[Planned], Command | None]) -> None:
+        self._progress.begin(stage, len(planned))
+        for start in range(0, len(planned), CHUNK):
+            chunk = planned[start : start + CHUNK]
+            commands = [(each.where, change(each)) for each in chunk]
+            wanted = [(where, command) for where, command in commands if command is not None]
+            self._write(stage, wanted, begun=True)
+            self._unchanged(stage, len(chunk) - len(wanted))
+
+    def _unchanged(self, stage: str, count: int) -> None:
+        self.tally.unchanged[stage] += count
+        self._progress.advance(count)
+
+    def _write(self, stage: str, changes: Sequence[Change], *, begun: bool = False) -> None:
+        if not begun:
+            self._progress.begin(stage, len(changes))
+        for start in range(0, len(changes), CHUNK):
+            chunk = changes[start : start + CHUNK]
+            outcomes = self._target.run_all([command for _, command in chunk])
+            done = sum(not isinstance(outcome, Refusal) for outcome in outcomes)
+            self.tally.written[stage] += done
+            self._progress.advance(done)
+            for (where, command), outcome in zip(chunk, outcomes, strict=True):
+                if isinstance(outcome, Refusal):
+                    raise FleetError(where, str(outcome))
+                self._remember(command, outcome)
+
+    def _remember(self, command: Command, outcome: Result) -> None:
+        if isinstance(outcome, InventoriesNow | TraitsNow | AggregatesNow) and isinstance(
+            command, SetInventories | SetProviderTraits | SetProviderAggregates
+        ):
+            self._generations[command.provider_uuid] = outcome.generation
+
+
+def _classes_used(plan: Plan) -> dict[str, str]:
+    return {name: each.where for each in plan.providers for name in sorted(each.inventories)}
+
+
+def _traits_used(plan: Plan) -> dict[str, str]:
+    return {name: each.where for each in plan.providers for name in sorted(each.traits)}
