@@ -1,0 +1,1 @@
+"""Runs the published gabbi suites of openstack-placement, unchanged, against Ullage."""

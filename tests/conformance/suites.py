@@ -1,0 +1,73 @@
+"""Fetches the published YAML suites: the pinned wheel, checked by its hash, unpacked into `.cache/conformance`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from gabbi import utils
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+CACHE = ROOT / ".cache" / "conformance"
+PIN = HERE / "wheel.txt"
+INSIDE = "placement/tests/functional/gabbits/"
+
+FAMILIES = ("secure-rbac", "legacy-rbac", "policy")
+"""Files ending in these try role policies file by file; they are left out unless asked for."""
+
+
+def suite_files(*, families: bool = False) -> list[Path]:
+    """The YAML files in order of name; the three role families only if asked for."""
+    files = sorted(_gabbits().glob("*.yaml"))
+    return [file for file in files if families or not file.stem.endswith(FAMILIES)]
+
+
+def fixture_names(file: Path) -> tuple[str, ...]:
+    """The fixtures that a YAML file asks for."""
+    return tuple(utils.load_yaml(yaml_file=str(file)).get("fixtures", ()))
+
+
+def _gabbits() -> Path:
+    """The folder of YAML files, unpacked on first use."""
+    folder = CACHE / "gabbits"
+    if not folder.is_dir():
+        _unpack(_wheel(), folder)
+    return folder
+
+
+def _unpack(wheel: Path, folder: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+        fresh = Path(scratch) / "gabbits"
+        fresh.mkdir()
+        with zipfile.ZipFile(wheel) as archive:
+            for name in archive.namelist():
+                if name.startswith(INSIDE) and name.endswith(".yaml"):
+                    (fresh / Path(name).name).write_bytes(archive.read(name))
+        try:
+            os.rename(fresh, folder)
+        except OSError:  # another process has unpacked the same wheel meanwhile
+            if not folder.is_dir():
+                raise
+
+
+def _wheel() -> Path:
+    """The pinned wheel: found in the cache, or downloaded by pip, which checks its hash."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    digests = re.findall(r"sha256:([0-9a-f]{64})", PIN.read_text())
+    for _ in range(2):
+        for wheel in CACHE.glob("*.whl"):
+            if hashlib.sha256(wheel.read_bytes()).hexdigest() in digests:
+                return wheel
+        subprocess.run(
+            [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+            + ["--only-binary", ":all:", "--require-hashes", "--dest", str(CACHE), "--requirement", str(PIN)],
+            check=True,
+        )
+    raise FileNotFoundError(f"pip left no wheel with the pinned hash in {CACHE}")

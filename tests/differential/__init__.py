@@ -1,0 +1,1 @@
+"""Sends the same random requests to the reference service and to Ullage, and compares the answers."""
