@@ -1,0 +1,90 @@
+"""Write what became of consumers and of what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ullage.ledger.book import Book, Change
+from ullage.model.allocation import Consumer
+from ullage.storage.tables import allocations, consumer_types, consumers, projects, users
+from ullage.storage.writes.transaction import Transaction
+
+ConsumerChange = Change[str, Consumer]
+
+HeldPlace = tuple[str, str, str]
+"""Consumer uuid, provider uuid and class name."""
+
+HoldingChange = tuple[HeldPlace, int | None, int | None]
+
+
+def holding_changes(book: Book) -> list[HoldingChange]:
+    """Every amount held that differs from what was read, as it was and as it shall be (None: nothing is held)."""
+    return list(_holding_changes(book))
+
+
+def _holding_changes(book: Book) -> Iterator[HoldingChange]:
+    for change in book.holdings.changes():
+        before, after = change.before or {}, change.after or {}
+        for provider_uuid, name in sorted(before.keys() | after.keys()):
+            held, holds = before.get((provider_uuid, name)), after.get((provider_uuid, name))
+            if held != holds:
+                yield (change.key, provider_uuid, name), held, holds
+
+
+def delete(transaction: Transaction, changes: Sequence[ConsumerChange], holdings: Sequence[HoldingChange]) -> None:
+    """Delete what is no longer held, and consumers that hold nothing."""
+    keys = transaction.keys
+    transaction.delete(allocations, [keys.allocations[place] for place, _, after in holdings if after is None])
+    transaction.delete(consumers, [keys.consumers[change.key] for change in changes if change.after is None])
+
+
+def write(transaction: Transaction, changes: Sequence[ConsumerChange], holdings: Sequence[HoldingChange]) -> None:
+    """Insert and update consumers, on condition of their generation, and what they hold."""
+    _write_consumers(transaction, [change for change in changes if change.after is not None])
+    keys = transaction.keys
+    new, changed = [], []
+    for place, before, after in holdings:
+        if after is None:
+            continue
+        if before is None:
+            consumer_uuid, provider_uuid, name = place
+            new.append(
+                (keys.consumers[consumer_uuid], keys.providers[provider_uuid], keys.resource_classes[name], after)
+            )
+        else:
+            changed.append((keys.allocations[place], before, after))
+    transaction.insert(allocations, ("consumer_id", "provider_id", "resource_class_id", "used"), new)
+    transaction.update(allocations, ("id", "used"), ("used",), changed)
+
+
+def _write_consumers(transaction: Transaction, changes: Sequence[ConsumerChange]) -> None:
+    keys = transaction.keys.consumers
+    owners = _Owners(transaction, [change.after for change in changes if change.after is not None])
+    new, changed = [], []
+    for change in changes:
+        after = change.after
+        if after is None:
+            continue
+        row = (*owners.keys_of(after), after.generation)
+        if change.before is None:
+            new.append((after.uuid, *row))
+        else:
+            changed.append((keys[after.uuid], change.before.generation, *row))
+    columns = ("project_id", "user_id", "consumer_type_id", "generation")
+    keys.update(transaction.insert_keyed(consumers, ("uuid", *columns), new))
+    transaction.update(consumers, ("id", "generation"), columns, changed)
+
+
+class _Owners:
+    """Keys of the projects, users and types of some consumers; each is made when it is first named."""
+
+    def __init__(self, transaction: Transaction, rows: Sequence[Consumer]) -> None:
+        types = {row.consumer_type for row in rows if row.consumer_type is not None}
+        self._projects = transaction.ensure(projects, "external_id", {row.project for row in rows})
+        self._users = transaction.ensure(users, "external_id", {row.user for row in rows})
+        self._types = transaction.ensure(consumer_types, "name", types)
+
+    def keys_of(self, row: Consumer) -> tuple[int, int, int | None]:
+        """Of its project, its user and its type."""
+        consumer_type = None if row.consumer_type is None else self._types[row.consumer_type]
+        return self._projects[row.project], self._users[row.user], consumer_type

@@ -1,0 +1,64 @@
+"""Write which traits and aggregates providers have."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from functools import cache
+
+from sqlalchemy import Delete
+from sqlalchemy import Table as SchemaTable
+from sqlalchemy import delete as delete_from
+
+from ullage.ledger.book import Book, Table
+from ullage.storage.many import are_listed, execute_of
+from ullage.storage.tables import aggregates, provider_aggregates, provider_traits
+from ullage.storage.writes.transaction import Transaction
+
+Names = frozenset[str]
+
+
+def delete(transaction: Transaction, book: Book) -> None:
+    """Take away what providers no longer have."""
+    keys = transaction.keys
+    for table, column, rows, known in (
+        (provider_traits, "trait_id", book.provider_traits, keys.traits),
+        (provider_aggregates, "aggregate_id", book.provider_aggregates, keys.aggregates),
+    ):
+        pairs = [(keys.providers[uuid], known[name]) for uuid, name in _removed(rows)]
+        execute_of(transaction.connection, _delete(table, column), pairs)
+
+
+def create(transaction: Transaction, book: Book) -> None:
+    """Give providers what they have now; an aggregate is made when it is first named."""
+    keys = transaction.keys
+    added = list(_added(book.provider_aggregates))
+    _ensure_aggregates(transaction, {uuid for _, uuid in added})
+    for table, column, pairs, known in (
+        (provider_traits, "trait_id", list(_added(book.provider_traits)), keys.traits),
+        (provider_aggregates, "aggregate_id", added, keys.aggregates),
+    ):
+        rows = [(keys.providers[provider], known[name]) for provider, name in pairs]
+        transaction.insert(table, ("provider_id", column), rows)
+
+
+def _removed(rows: Table[str, Names]) -> Iterator[tuple[str, str]]:
+    for change in rows.changes():
+        for name in sorted((change.before or Names()) - (change.after or Names())):
+            yield change.key, name
+
+
+def _added(rows: Table[str, Names]) -> Iterator[tuple[str, str]]:
+    for change in rows.changes():
+        for name in sorted((change.after or Names()) - (change.before or Names())):
+            yield change.key, name
+
+
+def _ensure_aggregates(transaction: Transaction, uuids: Collection[str]) -> None:
+    """Find or make these aggregates; they are never deleted."""
+    known = transaction.keys.aggregates
+    known.update(transaction.ensure(aggregates, "uuid", {uuid for uuid in uuids if uuid not in known}))
+
+
+@cache
+def _delete(table: SchemaTable, column: str) -> Delete:
+    return delete_from(table).where(are_listed(table.c.provider_id, table.c[column]))

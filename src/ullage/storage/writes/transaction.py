@@ -1,0 +1,91 @@
+"""One writing transaction as the writes see it: everything they insert or update carries its stamp and its time."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Delete, Select, Table, delete, select
+
+from ullage.storage.book import Keys
+from ullage.storage.dialects import Dialect
+from ullage.storage.many import chunks, execute_of, insert_keyed, insert_rows, is_listed, rows_of
+from ullage.storage.tables import tombstones
+from ullage.storage.trouble import Outdated
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """`keys` are those of the Book's rows; new rows add theirs. `now_us`: microseconds since 1970, UTC."""
+
+    connection: Connection
+    dialect: Dialect
+    keys: Keys
+    writer: int
+    sequence: int
+    now_us: int
+
+    def insert(self, table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Insert rows that hold these columns."""
+        more = self._more(table, new=True)
+        rows = [[*row, *more.values()] for row in rows]
+        insert_rows(self.connection, self.dialect, table, [*names, *more], rows)
+
+    def insert_keyed(self, table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> dict[str, int]:
+        """The same; answers the new keys by the first of these columns, which must be unique text."""
+        more = self._more(table, new=True)
+        rows = [[*row, *more.values()] for row in rows]
+        return insert_keyed(self.connection, self.dialect, table, [*names, *more], rows)
+
+    def update(self, table: Table, keys: Sequence[str], values: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Update rows that hold what `keys` must have and `values` shall have.
+
+        A column in both is decided on its old value; raises Outdated if any row is not as it was read.
+        """
+        more = self._more(table, new=False)
+        rows = [[*row, *more.values()] for row in rows]
+        for chunk in chunks(rows):
+            found = self.dialect.update_rows(self.connection, table, keys, [*values, *more], chunk)
+            if found != len(chunk):
+                raise Outdated(f"{len(chunk) - found} of {len(chunk)} rows of {table.name} were changed by others")
+
+    def delete(self, table: Table, keys: Collection[int]) -> None:
+        """Delete rows by integer key; raises Outdated if one is gone already."""
+        found = execute_of(self.connection, _delete(table, self.dialect), keys)
+        if found != len(keys):
+            raise Outdated(f"{len(keys) - found} of {len(keys)} rows of {table.name} were deleted by others")
+
+    def bury(self, kind: str, keys: Collection[int]) -> None:
+        """Leave a tombstone for each, for readers that still have it."""
+        self.insert(tombstones, ("kind", "key"), ((kind, key) for key in sorted(keys)))
+
+    def ensure(self, table: Table, name: str, values: Collection[str]) -> dict[str, int]:
+        """Keys by a unique column of text, of rows that are found or else made; nobody ever deletes them."""
+        keys = self._find(table, name, values)
+        missing = sorted(value for value in values if value not in keys)
+        if missing:
+            more = self._more(table, new=True)
+            self.dialect.insert_missing(self.connection, table, [{name: value, **more} for value in missing])
+            keys.update(self._find(table, name, missing))
+        return keys
+
+    def _find(self, table: Table, name: str, values: Collection[str]) -> dict[str, int]:
+        return dict(tuple(row) for row in rows_of(self.connection, _find(table, name, self.dialect), values))
+
+    def _more(self, table: Table, *, new: bool) -> dict[str, int]:
+        values = {"stamp_writer": self.writer, "stamp_sequence": self.sequence, "updated_us": self.now_us}
+        if new:
+            values["created_us"] = self.now_us
+        return {name: value for name, value in values.items() if name in table.c}
+
+
+@cache
+def _delete(table: Table, dialect: Dialect) -> Delete:
+    return delete(table).where(is_listed(table.c.id, dialect))
+
+
+@cache
+def _find(table: Table, name: str, dialect: Dialect) -> Select[Any]:
+    return select(table.c[name], table.c.id).where(is_listed(table.c[name], dialect))
