@@ -7,14 +7,14 @@ point. Ratios are doubles. Times are microseconds since 1970, UTC. A row that se
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     Double,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
 )
+from sqlalchemy.schema import SchemaItem
 
 metadata = MetaData(
     naming_convention={
@@ -30,6 +31,7 @@ metadata = MetaData(
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         "fk": "fk_%(table_name)s_%(column_0_N_name)s",
         "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
 
@@ -42,22 +44,19 @@ def text(length: int) -> String:
     return (
         String(length)
         .with_variant(String(length, collation="C"), "postgresql")
-        .with_variant(String(length, collation="utf8mb4_nopad_bin"), "mysql", "mariadb")
+        .with_variant(String(length, collation="utf8mb4_nopad_bin"), "mariadb")
     )
 
 
 UUID = text(36)
 
 
-def _table(name: str, *parts: Column[Any] | Index | UniqueConstraint | PrimaryKeyConstraint) -> Table:
+def _table(name: str, *parts: SchemaItem) -> Table:
     return Table(
         name,
         metadata,
         *parts,
-        sqlite_autoincrement=any(isinstance(part, Column) and part.name == "id" for part in parts),
-        mysql_engine="InnoDB",
-        mysql_charset="utf8mb4",
-        mysql_collate="utf8mb4_nopad_bin",
+        sqlite_autoincrement=any(isinstance(part, Column) and part.autoincrement is True for part in parts),
         mariadb_engine="InnoDB",
         mariadb_charset="utf8mb4",
         mariadb_collate="utf8mb4_nopad_bin",
@@ -82,10 +81,9 @@ def _times() -> tuple[Column[int], Column[int]]:
     )
 
 
-def _to(target: str, **options: object) -> Column[int]:
-    name = target.split(".", maxsplit=1)[0]
-    singular = {"resource_classes": "resource_class"}.get(name, name.removesuffix("s"))
-    return Column(f"{singular}_id", KEY, ForeignKey(target), nullable=bool(options.get("nullable", False)))
+def _to(target: str, *, nullable: bool = False) -> Column[int]:
+    singular = {"resource_classes": "resource_class"}.get(target, target.removesuffix("s"))
+    return Column(f"{singular}_id", KEY, ForeignKey(f"{target}.id"), nullable=nullable)
 
 
 writers = _table(
@@ -147,8 +145,8 @@ providers = _table(
 inventories = _table(
     "inventories",
     _id(),
-    _to("providers.id"),
-    _to("resource_classes.id"),
+    _to("providers"),
+    _to("resource_classes"),
     Column("total", Integer, nullable=False),
     Column("reserved", Integer, nullable=False),
     Column("min_unit", Integer, nullable=False),
@@ -158,13 +156,14 @@ inventories = _table(
     Column("used", BigInteger, nullable=False),
     *_times(),
     UniqueConstraint("provider_id", "resource_class_id"),
+    CheckConstraint("used >= 0", name="used"),
     Index(None, "resource_class_id"),
 )
 
 provider_traits = _table(
     "provider_traits",
-    _to("providers.id"),
-    _to("traits.id"),
+    _to("providers"),
+    _to("traits"),
     *_times(),
     PrimaryKeyConstraint("provider_id", "trait_id"),
     Index(None, "trait_id"),
@@ -172,8 +171,8 @@ provider_traits = _table(
 
 provider_aggregates = _table(
     "provider_aggregates",
-    _to("providers.id"),
-    _to("aggregates.id"),
+    _to("providers"),
+    _to("aggregates"),
     *_times(),
     PrimaryKeyConstraint("provider_id", "aggregate_id"),
     Index(None, "aggregate_id"),
@@ -204,25 +203,32 @@ consumers = _table(
     "consumers",
     _id(),
     Column("uuid", UUID, nullable=False, unique=True),
-    _to("projects.id"),
-    _to("users.id"),
-    _to("consumer_types.id", nullable=True),
+    _to("projects"),
+    _to("users"),
+    _to("consumer_types", nullable=True),
     Column("generation", BigInteger, nullable=False),
     *_times(),
     Index(None, "project_id", "user_id"),
+    Index(None, "user_id"),
+    Index(None, "consumer_type_id"),
 )
 
 allocations = _table(
     "allocations",
     _id(),
-    _to("consumers.id"),
-    _to("providers.id"),
-    _to("resource_classes.id"),
+    _to("consumers"),
+    Column("provider_id", KEY, nullable=False),
+    Column("resource_class_id", KEY, nullable=False),
     Column("used", Integer, nullable=False),
     *_times(),
     UniqueConstraint("consumer_id", "provider_id", "resource_class_id"),
+    ForeignKeyConstraint(
+        ["provider_id", "resource_class_id"], ["inventories.provider_id", "inventories.resource_class_id"]
+    ),
+    CheckConstraint("used > 0", name="used"),
     Index(None, "provider_id", "resource_class_id"),
 )
+"""Rests on an inventory: that must be inserted before and deleted after its allocations."""
 
 tombstones = _table(
     "tombstones",

@@ -1,0 +1,50 @@
+"""What an operator has to see to. `str()` of each is one sentence, free of passwords."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ullage.model.errors import Busy
+
+
+class StorageTrouble(Exception):
+    """The database is not as it has to be."""
+
+
+class BadDatabaseUrl(StorageTrouble):
+    """The url does not say where the database is."""
+
+
+class ServerUnfit(StorageTrouble):
+    """The database server is too old, or of the wrong kind."""
+
+
+class SchemaTooNew(StorageTrouble):
+    """The database was upgraded by a newer Ullage than this."""
+
+
+@dataclass(eq=False)
+class StorageUnavailable(Busy, StorageTrouble):
+    """The database cannot be reached, or the connection broke before a commit was asked for: nothing was changed.
+
+    `reason` is for the operator; askers are told no more than that they should come back.
+    """
+
+    reason: str
+    sentence: ClassVar[str] = "The database cannot be reached at the moment. Try again later."
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class ConnectionLost(StorageUnavailable):
+    """The connection broke after it had been made, and before a commit was asked for."""
+
+
+class CommitUnknown(StorageTrouble):
+    """The connection broke during a commit: it may or may not have taken effect."""
+
+
+class Outdated(Exception):
+    """A row is no longer as a transaction read it before: nothing was changed, and it has to be begun again."""

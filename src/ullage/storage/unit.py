@@ -1,0 +1,179 @@
+"""Transactions: the one way to read, the one way to write, and the only retry loop."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from sqlalchemy import URL, Connection, Engine
+from sqlalchemy.exc import DBAPIError, InvalidRequestError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from ullage.model.errors import ConcurrentUpdate
+from ullage.storage.dialects import Dialect, read_url
+from ullage.storage.trouble import CommitUnknown, ConnectionLost, Outdated, StorageUnavailable
+
+T = TypeVar("T")
+
+PAUSE_SECONDS_FIRST = 0.005
+PAUSE_SECONDS_MAX = 0.5
+
+_chance = random.SystemRandom()  # only spreads retries in time; no outcome depends on it
+
+
+class Store:
+    """A database. Nothing connects before the first use; after that threads may share it, forked processes may not."""
+
+    def __init__(self, dialect: Dialect, url: URL, engine: Engine) -> None:
+        self.dialect = dialect
+        self.engine = engine
+        self._url = url
+
+    @staticmethod
+    def open(url: str, *, pool_size: int = 16) -> Store:
+        """The store at `url` (sqlite:///FILE, postgresql://..., mysql://... or mariadb://...).
+
+        `pool_size`: how many connections are kept. Raises BadDatabaseUrl, or StorageUnavailable for a missing folder.
+        """
+        dialect, parsed = read_url(url)
+        return Store(dialect, parsed, dialect.engine(parsed, pool_size))
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection on which every SELECT sees the same snapshot, taken no earlier than now."""
+        with self._transaction(self.dialect.begin_reading) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction, committed at the end and rolled back on any exception.
+
+        Besides what the statements raise: StorageUnavailable (nothing was changed) or CommitUnknown.
+        """
+        with self._transaction(self.dialect.begin_writing) as connection:
+            yield connection
+            self._commit(connection)
+
+    def upgrade(self, now_us: int | None = None) -> None:
+        """Create or upgrade the schema and bring the standard names up to date; quick when there is nothing to do.
+
+        Safe on several hosts at once. `now_us`: the time to record, in microseconds since 1970 (default: the clock's).
+        Raises StorageUnavailable, ServerUnfit, SchemaTooNew.
+        """
+        from ullage.storage.upgrade import upgrade  # here, because Alembic is slow to import and seldom needed
+
+        upgrade(self, time.time_ns() // 1000 if now_us is None else now_us)
+
+    def close(self) -> None:
+        """Close all connections; the store may be used again and then connects anew."""
+        self.engine.dispose()
+
+    @contextmanager
+    def upgrading(self) -> Iterator[Connection]:
+        """Like `writing`, in the only process on any host that is upgrading this database."""
+        with self.writing() as connection, self.dialect.upgrade_lock(connection):
+            yield connection
+
+    def prepare(self) -> None:
+        """Raise ServerUnfit if the database cannot keep Ullage's promises; make settings that last."""
+        with self._guarded(self._connected(())) as connection:
+            self.dialect.prepare(connection)
+
+    @contextmanager
+    def _transaction(self, begin: tuple[str, ...]) -> Iterator[Connection]:
+        with self._guarded(self._begun(begin)) as connection:
+            yield connection
+
+    @contextmanager
+    def _guarded(self, connection: Connection) -> Iterator[Connection]:
+        try:
+            yield connection
+        except DBAPIError as error:
+            if self.dialect.is_disconnect(error):
+                raise ConnectionLost(self._reason(error)) from error
+            raise
+        finally:
+            _release(connection)
+
+    def _begun(self, begin: tuple[str, ...]) -> Connection:
+        try:
+            return self._connected(begin)
+        except DBAPIError as error:
+            if not self.dialect.is_disconnect(error):
+                raise
+        # The server had closed a connection of the pool, which is now emptied.
+        return self._connected(begin)
+
+    def _connected(self, begin: tuple[str, ...]) -> Connection:
+        try:
+            connection = self.engine.connect()
+        except (DBAPIError, InvalidRequestError, PoolTimeout, UnicodeError) as error:
+            if self.dialect.is_retryable(error):
+                raise
+            raise StorageUnavailable(self._reason(error)) from error
+        try:
+            for statement in begin:
+                connection.exec_driver_sql(statement)
+        except BaseException:
+            _release(connection)
+            raise
+        return connection
+
+    def _commit(self, connection: Connection) -> None:
+        try:
+            connection.commit()
+        except DBAPIError as error:
+            if self.dialect.is_disconnect(error):
+                raise CommitUnknown(f"The connection to {self._place} broke during a commit") from error
+            raise
+
+    @property
+    def _place(self) -> str:
+        host = f"{self._url.host or 'local'}:{self._url.port or 'default'}, " if self._url.host else ""
+        return f"the {self.dialect.name} database ({host}{self._url.database})"
+
+    def _reason(self, error: Exception) -> str:
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+        said = " ".join(str(part) for part in (cause.args[1:] if len(cause.args) > 1 else cause.args))
+        if self._url.password:
+            said = said.replace(str(self._url.password), "***")
+        return f"No connection to {self._place}: {said.strip() or type(cause).__name__}"
+
+
+def _release(connection: Connection) -> None:
+    try:
+        connection.close()  # rolls back what was not committed
+    except DBAPIError:
+        connection.invalidate()
+        connection.close()
+
+
+def run(store: Store, operation: Callable[[Connection], T], attempts: int = 10) -> T:
+    """What `operation` returns in a writing transaction of its own, once that is committed.
+
+    It is called again, in a new transaction, as long as only others are to blame for its failure, or it raises
+    Outdated. Raises ConcurrentUpdate or ConnectionLost after `attempts`; StorageUnavailable and CommitUnknown at once.
+    """
+
+    def attempt() -> T:
+        with store.writing() as connection:
+            return operation(connection)
+
+    return again(store.dialect, attempt, attempts)
+
+
+def again(dialect: Dialect, action: Callable[[], T], attempts: int) -> T:
+    """Repeat `action` while it fails for reasons that pass; `run` is this for one transaction."""
+    for number in range(1, attempts + 1):
+        try:
+            return action()
+        except (DBAPIError, Outdated, ConnectionLost) as error:
+            if isinstance(error, DBAPIError) and not dialect.is_retryable(error):
+                raise
+            if number == attempts:
+                raise error if isinstance(error, ConnectionLost) else ConcurrentUpdate() from error
+        time.sleep(_chance.uniform(0.5, 1) * min(PAUSE_SECONDS_MAX, PAUSE_SECONDS_FIRST * 2 ** (number - 1)))
+    raise ValueError("at least one attempt must be made")

@@ -1,0 +1,62 @@
+"""Bringing a database up to this code: schema by Alembic, then the standard names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from ullage.storage import catalogue
+from ullage.storage.trouble import SchemaTooNew
+from ullage.storage.unit import Store, again
+
+ATTEMPTS = 10
+
+
+def upgrade(store: Store, now_us: int) -> None:
+    """See `Store.upgrade`."""
+    again(store.dialect, lambda: _upgrade(store, now_us), ATTEMPTS)
+
+
+def _upgrade(store: Store, now_us: int) -> None:
+    script = ScriptDirectory.from_config(_config())
+    store.prepare()
+    with store.reading() as connection:
+        has_schema = _has_schema(connection, script)
+        has_names = has_schema and catalogue.is_complete(connection)
+    if not has_schema:
+        with store.upgrading() as connection:
+            _run_steps(connection, script)
+    if not has_names:
+        with store.writing() as connection:
+            catalogue.complete(connection, store.dialect, now_us)
+
+
+def _has_schema(connection: Connection, script: ScriptDirectory) -> bool:
+    """Whether all steps have been run on this database."""
+    revision = MigrationContext.configure(connection).get_current_revision()
+    known = {step.revision for step in script.walk_revisions()}
+    if revision is not None and revision not in known:
+        raise SchemaTooNew(
+            f"The database was upgraded by a newer Ullage (schema step {revision}; "
+            f"this one knows steps up to {script.get_current_head()})"
+        )
+    return revision == script.get_current_head()
+
+
+def _run_steps(connection: Connection, script: ScriptDirectory) -> None:
+    if not _has_schema(connection, script):  # somebody else may have run them while we waited for the lock
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
