@@ -12,6 +12,7 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from ullage.cli.trouble import Trouble
 from ullage.model.allocation import NOT_SAID, Claim, Consumer, ConsumerAllocations, ProviderHeld
 from ullage.model.commands import (
     AggregatesNow,
@@ -37,7 +38,7 @@ CONNECTIONS = 8
 TIMEOUT_SECONDS = 60.0
 
 
-class Unreachable(Exception):
+class Unreachable(Trouble):
     """Nobody answers there, or not as a Placement service does; the sentence says where and why."""
 
 

@@ -17,9 +17,11 @@ from typing import Any, Union, get_args, get_origin
 import msgspec
 import yaml
 
+from ullage.cli.trouble import Trouble
+
 
 @dataclass(eq=False)
-class FleetError(Exception):
+class FleetError(Trouble):
     """A fault in a fleet: where it is ("providers[2].inventories.VCPU"), what is there, and what would be accepted."""
 
     path: str

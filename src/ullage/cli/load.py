@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from ullage.cli.expand import Plan, PlannedConsumer, PlannedProvider
 from ullage.cli.fleet import FleetError, nearest
+from ullage.cli.trouble import Trouble
 from ullage.model.allocation import Claim, ConsumerAllocations
 from ullage.model.commands import (
     AggregatesNow,
@@ -79,7 +80,7 @@ class Tally:
 
 
 @dataclass(eq=False)
-class LoadError(Exception):
+class LoadError(Trouble):
     """A load that stopped: where in the file, why, and what had been written by then."""
 
     path: str

@@ -1,0 +1,111 @@
+"""The commands that open a database themselves: load straight into it, check it, upgrade it.
+
+With `wiring`, the only places outside the rooms themselves that know the storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from ullage.cli.trouble import Trouble
+from ullage.engine.select import select
+from ullage.model.allocation import ConsumerAllocations
+from ullage.model.commands import Command, Result
+from ullage.model.inventory import Inventory
+from ullage.model.provider import Provider
+from ullage.model.refusal import Refusal
+from ullage.model.request import ProviderFilter
+from ullage.operations.mirror import Mirror
+from ullage.storage import check, reads
+from ullage.storage.committer import Committer
+from ullage.storage.trouble import StorageTrouble
+from ullage.storage.unit import Store
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Store]:
+    """A store for the length of one command; raises Trouble for whatever the storage cannot do."""
+    try:
+        store = Store.open(url, pool_size=2)
+        try:
+            yield store
+        finally:
+            store.close()
+    except StorageTrouble as trouble:
+        raise Trouble(str(trouble)) from None
+
+
+def upgrade(url: str) -> None:
+    """Make or upgrade the schema; raises Trouble."""
+    with opened(url) as store:
+        store.upgrade()
+
+
+def breaches(url: str) -> list[str]:
+    """Every breach of laws 1 and 4 in a database, read in one snapshot, each a sentence; raises Trouble."""
+    with opened(url) as store, store.reading() as connection:
+        return check.breaches(connection)
+
+
+@contextmanager
+def database_target(url: str) -> Iterator[DatabaseTarget]:
+    """A database, brought up to date, to load into; raises Trouble."""
+    with opened(url) as store:
+        store.upgrade()
+        target = DatabaseTarget(store)
+        try:
+            yield target
+        finally:
+            target.close()
+
+
+class DatabaseTarget:
+    """A `load.Target` in the database itself, through a committer like every other writer. Close it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._committer = Committer(store)
+
+    def close(self) -> None:
+        """Stop writing."""
+        self._committer.stop()
+
+    def run_all(self, commands: Sequence[Command]) -> list[Result | Refusal]:
+        """Decide all in order, many to a transaction."""
+        return self._committer.run_all(commands)
+
+    def resource_classes(self) -> frozenset[str]:
+        """The names of all resource classes."""
+        with self._store.reading() as connection:
+            return frozenset(label.name for label in reads.resource_classes(connection))
+
+    def traits(self) -> frozenset[str]:
+        """The names of all traits."""
+        with self._store.reading() as connection:
+            return frozenset(label.name for label in reads.traits(connection, None, None, None))
+
+    def providers(self) -> Iterable[Provider]:
+        """Every provider."""
+        return select(Mirror(self._store).fresh(), ProviderFilter())
+
+    def inventories(self, provider_uuid: str) -> Mapping[str, Inventory]:
+        """By resource class."""
+        with self._store.reading() as connection:
+            found = reads.provider_inventories(connection, provider_uuid)
+        return {name: stock.inventory for name, stock in found.stocks.items()}
+
+    def provider_traits(self, provider_uuid: str) -> frozenset[str]:
+        """The names of a provider's traits."""
+        with self._store.reading() as connection:
+            return frozenset(reads.provider_traits(connection, provider_uuid).traits)
+
+    def provider_aggregates(self, provider_uuid: str) -> frozenset[str]:
+        """The uuids of a provider's aggregates."""
+        with self._store.reading() as connection:
+            return frozenset(reads.provider_aggregates(connection, provider_uuid).aggregates)
+
+    def consumer(self, consumer_uuid: str) -> ConsumerAllocations | None:
+        """A consumer and all it holds; None if it holds nothing."""
+        with self._store.reading() as connection:
+            return reads.consumer_allocations(connection, consumer_uuid)

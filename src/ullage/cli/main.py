@@ -1,0 +1,177 @@
+"""The command line: `ullage COMMAND`. An error is one sentence on the standard error and an exit status."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ullage import __version__
+from ullage.cli import output
+from ullage.cli.expand import Plan, expand
+from ullage.cli.fleet import FleetError, read
+from ullage.cli.load import LoadError, Tally, Target, load
+from ullage.cli.options import settings, with_setting_options
+from ullage.cli.trouble import Trouble
+from ullage.settings import Settings
+
+FAILED = 1
+NOT_CHECKED = 2
+
+app = typer.Typer(
+    name="ullage",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="""Knows what every provider offers, what is taken and what is left, and hands it out exactly once.
+
+It speaks the OpenStack Placement API. The shortest way to see it work:
+
+\b
+    ullage load examples/fleet.yaml --database sqlite:///ullage.db
+    ullage serve --database sqlite:///ullage.db
+    curl -H 'x-auth-token: admin' http://127.0.0.1:8778/resource_providers
+""",
+)
+database_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after a database.")
+app.add_typer(database_app, name="db")
+
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        metavar="ADDRESS",
+        help="sqlite:///FILE, postgresql://USER:PASSWORD@HOST/NAME or mysql://USER:PASSWORD@HOST/NAME. "
+        "Better in the environment, as ULLAGE_DATABASE, if it has a password.",
+    ),
+]
+
+
+def serve(chosen: Settings) -> None:
+    """Answer requests until told to stop.
+
+    Makes or upgrades the schema first. Every option can also stand in the environment, in capitals after ULLAGE_, or
+    in a file. What the command line says goes first, then the environment, then the file.
+
+    \b
+        ullage serve --database sqlite:///ullage.db --port 8778
+        ULLAGE_DATABASE=postgresql://ullage:secret@db/ullage ullage serve --workers 4
+        ullage serve --config /etc/ullage.toml
+    """
+    from ullage.server import serve as run_server
+
+    run_server(chosen)
+
+
+app.command("serve")(with_setting_options(serve))
+
+
+@app.command("load")
+def load_fleet(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A fleet in YAML, or, named .json, in JSON.")],
+    database: DatabaseOption = None,
+    url: Annotated[
+        str | None, typer.Option("--url", metavar="URL", help="Load over HTTP into the service that answers here.")
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option("--token", metavar="TOKEN", envvar="ULLAGE_TOKEN", help="The token for --url.")
+    ] = None,
+) -> None:
+    """Make providers and consumers as a fleet file says.
+
+    What the file names becomes as it says, what it does not name is left alone; loading it again changes nothing. The
+    whole file is checked before anything is written.
+
+    \b
+        ullage load fleet.yaml --database sqlite:///ullage.db
+        ullage load fleet.yaml --url http://127.0.0.1:8778 --token admin
+    """
+    if url is not None and database is not None:
+        raise Trouble("either --database or --url says where to load it, not both")
+    plan = _plan(file)
+    if url is None:
+        from ullage.cli.admin import database_target
+
+        with database_target(settings(database=database).database) as target:
+            tally = _loaded(file, plan, target)
+    else:
+        from ullage.cli.client import Client
+
+        if not token:
+            raise Trouble("--url needs a token: --token, or ULLAGE_TOKEN in the environment")
+        with Client(url, token) as target:
+            tally = _loaded(file, plan, target)
+    output.say(f"Loaded {file}: {output.described(tally)}.")
+
+
+@app.command("check")
+def check_database(database: DatabaseOption = None) -> None:
+    """Prove that the ledger agrees with itself.
+
+    Reads everything in one snapshot, beside a running service if there is one, and names every breach of the laws
+    "never overcommitted" and "sums agree". Exits with 0 if they hold, 1 if not, 2 if the database could not be read.
+
+    \b
+        ullage check --database sqlite:///ullage.db
+    """
+    from ullage.cli.admin import breaches
+
+    try:
+        found = breaches(settings(database=database).database)
+    except Trouble as trouble:
+        output.complain(str(trouble))
+        raise typer.Exit(NOT_CHECKED) from None
+    for breach in found:
+        output.say(breach)
+    if found:
+        output.complain(f"{len(found)} breach{'es' if len(found) > 1 else ''} of the laws")
+        raise typer.Exit(FAILED)
+    output.say("The laws hold.")
+
+
+@database_app.command("upgrade")
+def upgrade_database(database: DatabaseOption = None) -> None:
+    """Make the schema, or bring it up to date, with the standard resource classes and traits.
+
+    `ullage serve` does this by itself. Safe on several hosts at once.
+
+    \b
+        ullage db upgrade --database sqlite:///ullage.db
+    """
+    from ullage.cli.admin import upgrade
+
+    upgrade(settings(database=database).database)
+    output.say("The database is up to date.")
+
+
+@app.command("version")
+def version() -> None:
+    """Say which Ullage this is."""
+    output.say(f"ullage {__version__}")
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        app()
+    except Trouble as trouble:
+        output.complain(str(trouble))
+        sys.exit(FAILED)
+
+
+def _plan(file: Path) -> Plan:
+    try:
+        return expand(read(file))
+    except FleetError as error:
+        raise Trouble(f"{file}: {FleetError(error.path, error.problem)}") from None
+
+
+def _loaded(file: Path, plan: Plan, target: Target) -> Tally:
+    try:
+        with output.Bars() as bars:
+            return load(plan, target, bars)
+    except LoadError as error:
+        raise Trouble(f"{file}: {error}\nBefore that: {output.described(error.tally)}.") from None

@@ -1,0 +1,62 @@
+"""The options of `serve`, made from the table of settings, so that there is one text for each."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ullage.cli.trouble import Trouble
+from ullage.settings import OPTIONS, Option, Settings, SettingsError, load
+
+CONFIG_HELP = "A TOML file with options by name, written with underscores."
+
+
+def settings(config: Path | None = None, **given: Any) -> Settings:
+    """The settings as the file, the environment and the command line say; raises Trouble."""
+    overrides = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    try:
+        return load(config, overrides={name: value for name, value in overrides.items() if value not in (None, ())})
+    except SettingsError as error:
+        raise Trouble(str(error)) from None
+
+
+def with_setting_options(command: Callable[[Settings], None]) -> Callable[..., None]:
+    """A function for Typer that takes every setting as an option and calls `command` with the settings made of them."""
+
+    def run(config: Path | None = None, **given: Any) -> None:
+        command(settings(config, **given))
+
+    config_option = Annotated[Path | None, typer.Option("--config", metavar="FILE", help=CONFIG_HELP)]
+    annotations: dict[str, Any] = {"config": config_option} | {
+        name: Annotated[_kind(about), _typer_option(name, about)] for name, about in OPTIONS.items()
+    }
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [inspect.Parameter(name, keyword, default=None, annotation=kind) for name, kind in annotations.items()]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # Typer reads it
+    run.__annotations__ = annotations
+    run.__name__ = command.__name__
+    run.__doc__ = command.__doc__
+    return run
+
+
+def _kind(about: Option) -> Any:
+    return list[str] | None if isinstance(about.default, tuple) else type(about.default) | None
+
+
+def _typer_option(name: str, about: Option) -> Any:
+    flag = f"--{name.replace('_', '-')}"
+    declaration = f"{flag}/--no-{flag[2:]}" if isinstance(about.default, bool) else flag
+    return typer.Option(declaration, help=f"{about.help}{_ending(about)}", show_default=False)
+
+
+def _ending(about: Option) -> str:
+    parts = [f"one of: {', '.join(about.choices)}"] if about.choices else []
+    if isinstance(about.default, bool):
+        parts.append(f"default: {'on' if about.default else 'off'}")
+    elif about.default not in ("", ()):
+        parts.append(f"default: {about.default}")
+    return f" ({'; '.join(parts)})" if parts else ""
