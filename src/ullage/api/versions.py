@@ -151,7 +151,13 @@ class Since(Generic[T]):
         return self._values[bisect_right(self._minors, version.minor)]
 
 
-_VERSION = re.compile(r"([1-9][0-9]*)\.(0|[1-9][0-9]*)")
+_VERSION = re.compile(r"([0-9]+)\.([0-9]+)")
+_VERSION_LENGTH_MAX = 4000  # Python turns no more than 4300 digits into a number
+
+
+def is_served(version: Microversion) -> bool:
+    """Whether a version is within the range."""
+    return MINIMUM <= version <= LATEST
 
 
 def parse(text: str) -> Microversion | None:
@@ -159,6 +165,6 @@ def parse(text: str) -> Microversion | None:
     if text == "latest":
         return LATEST
     match = _VERSION.fullmatch(text)
-    if match is None or len(text) > 20:
+    if match is None or len(text) > _VERSION_LENGTH_MAX:
         return None
     return Microversion(int(match[1]), int(match[2]))

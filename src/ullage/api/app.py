@@ -1,0 +1,173 @@
+"""The order of a request, free of any server.
+
+A request that is wrong in several ways is refused for the first of them in this order:
+
+1. 401 it does not say who asks (everywhere but at `/`), or says it badly
+2. 400 or 406 the version it asks for is no version, or is not served
+3. 400 it has a body, but not of a stated type and length
+4. 404 its path is unknown
+5. 405 its path has no such method
+6. 404 (for one route 405) the version it asks for does not have that route
+7. 415 its body is not of the type that the route reads
+8. 406 it does not accept what the route gives
+9. 403 the asker may not do this
+10. 400 its query, then its body, is malformed
+11. 404, 400 or 409 what it is about does not exist or does not allow it: the ledger's order
+
+Before all of these, where the bytes come in: 413 and 408 for bodies too large or too slow, 503 when there is too much
+to do already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ullage.api import negotiation, problems, request_log, uris, version_document
+from ullage.api.auth import NotIdentified, Scheme, scheme_for
+from ullage.api.cors import Cors
+from ullage.api.http import Call, Identity, Request, Response, Route
+from ullage.api.policy import OPEN, Policy
+from ullage.api.problems import Problem
+from ullage.api.request_log import Visit
+from ullage.api.routing import MethodUnknown, PathUnknown, RouteTable
+from ullage.api.versions import Microversion, has
+from ullage.model.errors import Refusal
+from ullage.operations.service import Service
+from ullage.settings import Settings
+
+ANONYMOUS = Identity("", None, frozenset())
+
+
+class App:
+    """Answers requests; one for each process, called from many threads."""
+
+    def __init__(self, service: Service, settings: Settings, routes: Iterable[Route]) -> None:
+        """Raises ValueError for a route that is there twice or whose policy rule does not exist."""
+        self.settings = settings
+        self._service = service
+        self._scheme: Scheme = scheme_for(settings)
+        self._policy = Policy(settings.enforce_new_defaults)
+        self._cors = Cors(settings.cors_origins)
+        self._routes = RouteTable((*version_document.ROUTES, *routes))
+
+    def handle(self, request: Request) -> Response:
+        """The reply to a request; never raises."""
+        visit = Visit()
+        try:
+            response = self._cors.preflight(request) or self._answer(request, visit)
+            _add_version_headers(response, visit.version, has_vary=True)
+        except Problem as problem:
+            response = self._problem_reply(problem, request, visit)
+        except Refusal as refusal:
+            response = self._problem_reply(problems.from_refusal(refusal), request, visit)
+        except Exception:  # noqa: BLE001 # a mistake of ours must cost one request, not the connection
+            request_log.bug(visit, request)
+            response = problems.reply(
+                Problem(500, "This is a mistake in the service."), request, visit.request_id, None
+            )
+        return self._finish(response, request, visit)
+
+    def refuse(self, problem: Problem, request: Request) -> Response:
+        """The reply to a request that an entry turns away before it is whole."""
+        visit = Visit()
+        return self._finish(problems.reply(problem, request, visit.request_id, None), request, visit)
+
+    def _answer(self, request: Request, visit: Visit) -> Response:
+        path = uris.decode_path(request.raw_path)
+        identity = ANONYMOUS if path in ("", "/") else self._identify(request)
+        visit.version = version = _version(request)
+        _require_described_body(request)
+        route, parameters = self._route(request.method, path)
+        _require_feature(route, version)
+        _require_media_types(route, request)
+        query, query_fault = _query(request)
+        if route.rule != OPEN:
+            project = query.get("project_id", [None])[-1]
+            self._policy.require(route.rule, identity, project)
+        if query_fault is not None:
+            raise query_fault
+        _require_text(parameters)
+        return route.handler(Call(self._service, request, version, identity, parameters, query))
+
+    def _identify(self, request: Request) -> Identity:
+        try:
+            identity = self._scheme.identify(request)
+        except NotIdentified:
+            identity = None
+        if identity is None:
+            raise Problem(401)
+        return identity
+
+    def _route(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        try:
+            return self._routes.find(method, path)
+        except PathUnknown:
+            raise Problem(404, has_vary=False) from None
+        except MethodUnknown as unknown:
+            allowed = ", ".join(unknown.allowed)
+            message = "The method specified is not allowed for this resource."
+            raise Problem(405, message, headers=(("allow", allowed),)) from None
+
+    def _problem_reply(self, problem: Problem, request: Request, visit: Visit) -> Response:
+        response = problems.reply(problem, request, visit.request_id, visit.version)
+        _add_version_headers(response, visit.version, problem.has_vary)
+        return response
+
+    def _finish(self, response: Response, request: Request, visit: Visit) -> Response:
+        self._cors.mark(request, response)
+        response.headers.append((request_log.REQUEST_ID_HEADER, visit.request_id))
+        request_log.finish(visit, request, response)
+        return response
+
+
+def _version(request: Request) -> Microversion:
+    try:
+        return negotiation.version(request)
+    except negotiation.VersionUnreadable as unreadable:
+        raise Problem(400, str(unreadable)) from None
+    except negotiation.VersionNotServed as not_served:
+        raise Problem(406, str(not_served), names_versions=True) from None
+
+
+def _require_described_body(request: Request) -> None:
+    length = request.headers.get("content-length", "")
+    if length and not (length.isascii() and length.isdigit()):
+        raise Problem(400, "content-length header must be an integer", has_vary=False)
+    if (request.body or int(length or 0) > 0) and not request.headers.get("content-type"):
+        raise Problem(400, "content-type header required when content-length > 0", has_vary=False)
+
+
+def _require_feature(route: Route, version: Microversion) -> None:
+    if route.since is not None and not has(version, route.since):
+        raise Problem(route.before)
+
+
+def _require_media_types(route: Route, request: Request) -> None:
+    if route.reads_json:
+        given = negotiation.body_media_type(request)
+        if given != negotiation.JSON:
+            raise Problem(415, f"The media type {given} is not supported, use {negotiation.JSON}")
+    if route.gives_json and not negotiation.accepts_json(request):
+        raise Problem(406, f"Only {negotiation.JSON} is provided")
+
+
+def _query(request: Request) -> tuple[dict[str, list[str]], Problem | None]:
+    """The query, or what is wrong with it: policy speaks first, and must see the project that a sound query names."""
+    try:
+        return uris.decode_query(request.raw_query), None
+    except uris.QueryUnreadable as unreadable:
+        return {}, Problem(400, f"Invalid query string parameters: {unreadable}")
+
+
+def _require_text(parameters: dict[str, str]) -> None:
+    for name, value in parameters.items():
+        if "\0" in value:
+            raise Problem(400, f"The {name} in the path holds a NUL character.")
+
+
+def _add_version_headers(response: Response, version: Microversion | None, has_vary: bool) -> None:
+    if version is None:
+        return
+    response.headers.append((negotiation.VERSION_HEADER, f"{negotiation.SERVICE} {version}"))
+    if has_vary:
+        response.headers.append(("vary", negotiation.VERSION_HEADER))

@@ -1,0 +1,76 @@
+"""One line for each request, under one id that the asker is told too. No token and no body ever gets into it."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from ullage.api.http import Request, Response
+from ullage.api.versions import Microversion
+
+LOG = logging.getLogger("ullage.request")
+
+REQUEST_ID_HEADER = "x-openstack-request-id"
+_INBOUND_HEADERS = ("x-openstack-global-request-id", "x-openstack-request-id")
+_REQUEST_ID = re.compile(r"req-[a-f0-9]{8}(-[a-f0-9]{4}){3}-[a-f0-9]{12}")
+_URI_LENGTH_MAX = 2000
+_UNSAFE = re.compile(r"[^!#-\[\]-~]")  # all but visible ASCII; the quote and the backslash would forge other fields
+
+
+def _request_id() -> str:
+    return f"req-{uuid4()}"
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request on its way: what its log line and its reply's headers need to know."""
+
+    request_id: str = field(default_factory=_request_id)
+    began_seconds: float = field(default_factory=time.perf_counter)
+    version: Microversion | None = None
+    """The version it is served in; None until that is known."""
+
+
+def finish(visit: Visit, request: Request, response: Response) -> None:
+    """Log a request that has been answered."""
+    if not LOG.isEnabledFor(logging.INFO):
+        return
+    LOG.info(
+        '[%s] %s "%s %s" status: %d len: %d microversion: %s time: %.6f',
+        _ids(visit, request),
+        _escaped(request.remote_address) or "-",
+        _escaped(request.method),
+        _escaped(_uri(request)),
+        response.status,
+        len(response.body),
+        visit.version or "-",
+        time.perf_counter() - visit.began_seconds,
+    )
+
+
+def bug(visit: Visit, request: Request) -> None:
+    """Log the exception being handled: nothing but a mistake in this program raises it."""
+    LOG.exception('[%s] "%s %s" failed', _ids(visit, request), _escaped(request.method), _escaped(_uri(request)))
+
+
+def _ids(visit: Visit, request: Request) -> str:
+    """The request's own id, after the one that the asker gave a whole chain of requests."""
+    for name in _INBOUND_HEADERS:
+        given = request.headers.get(name)
+        if given is not None and _REQUEST_ID.fullmatch(given):
+            return f"{given} {visit.request_id}"
+    return visit.request_id
+
+
+def _uri(request: Request) -> str:
+    path = request.mount + request.raw_path[:_URI_LENGTH_MAX].decode("latin-1")
+    return f"{path}?{request.raw_query[:_URI_LENGTH_MAX].decode('latin-1')}" if request.raw_query else path
+
+
+def _escaped(text: str) -> str:
+    if _UNSAFE.search(text) is None:
+        return text
+    return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", text)

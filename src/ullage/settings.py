@@ -1,0 +1,266 @@
+"""Every option: its name, type, default and help. The only reader of the environment and of configuration files.
+
+A value comes from, in this order: what the program was called with, the environment (`ULLAGE_` and the name in
+capitals), a TOML file (the names as keys), the default.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlsplit
+
+ENVIRONMENT_PREFIX = "ULLAGE_"
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class SettingsError(Exception):
+    """An option has a value that it cannot have; the sentence names the option, the value and what is accepted."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """What is to be known about an option beside its name. Bounds are inclusive."""
+
+    default: Any
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    pattern: str = ""
+    accepted: str = ""
+    """What `pattern` means, in words."""
+    is_secret: bool = False
+
+
+def option(default: Any, help: str, **details: Any) -> Any:
+    """A field of Settings; see Option for the details."""
+    return field(default=default, metadata={"option": Option(default, help, **details)})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The options of one process; `load` makes them, and makes sure of them."""
+
+    host: str = option("127.0.0.1", "The address to listen on.")
+    port: int = option(8778, "The port to listen on.", minimum=1, maximum=65535)
+    database: str = option(
+        "sqlite:///ullage.db",
+        "Where everything is kept: sqlite:///FILE, postgresql://USER:PASSWORD@HOST/NAME or mysql://USER:PASSWORD@HOST/NAME.",
+        pattern=r"(sqlite|postgresql|mysql|mariadb)(\+[a-z]+)?://.+",
+        accepted="a URL that begins with sqlite:///, postgresql:// or mysql://",
+        is_secret=True,
+    )
+    auth: str = option("noauth2", "How it is found out who asks.", choices=("noauth2",))
+    noauth2_anywhere: bool = option(
+        False, "Serve noauth2, which believes everybody, on addresses that other machines can reach."
+    )
+    enforce_new_defaults: bool = option(
+        True, "Use the present default policy rules; when off, role admin is enough for everything, as it once was."
+    )
+    workers: int = option(1, "Worker processes.", minimum=1, maximum=256)
+    threads: int = option(
+        80,
+        "Threads of each worker. A waiting write holds one, and writes that wait together are committed together.",
+        minimum=1,
+        maximum=1000,
+    )
+    connections_max: int = option(
+        8192,
+        "Connections that each worker holds open at once, idle and stalled ones included; further ones wait.",
+        minimum=16,
+        maximum=100_000,
+    )
+    requests_max: int = option(
+        1000,
+        "Requests that each worker takes on at once; further ones are answered 503.",
+        minimum=1,
+        maximum=100_000,
+    )
+    body_bytes_max: int = option(
+        10 * 1024 * 1024, "The largest body of a request; a larger one is answered 413.", minimum=1, maximum=2**31 - 1
+    )
+    body_seconds_max: float = option(
+        30.0, "The time a request's body may take to arrive; a slower one is answered 408.", minimum=0.1, maximum=3600
+    )
+    bodies_bytes_max: int = option(
+        256 * 1024 * 1024,
+        "What the unfinished bodies of all requests may take up in each worker; one that goes beyond is answered 503.",
+        minimum=1,
+        maximum=2**40,
+    )
+    queue_max: int = option(
+        10_000, "Writes that wait for the committer in each worker; further ones are answered 503.", minimum=1
+    )
+    write_deadline_seconds: float = option(
+        30.0, "How long a write waits for its commit before it is answered 503.", minimum=0.1, maximum=3600
+    )
+    candidates_max: int = option(
+        100_000, "The most allocation candidates that one answer holds.", minimum=1, maximum=10_000_000
+    )
+    candidates_strategy: str = option(
+        "depth-first",
+        "The order of allocation candidates: all of one tree first, or one of each tree in turn.",
+        choices=("depth-first", "breadth-first"),
+    )
+    candidates_randomise: bool = option(False, "Shuffle allocation candidates.")
+    incomplete_consumer_project: str = option(
+        "00000000-0000-0000-0000-000000000000",
+        "The project of allocations whose writer names none (before microversion 1.8).",
+        pattern=r"[^\x00]{1,255}",
+        accepted="1 to 255 characters",
+    )
+    incomplete_consumer_user: str = option(
+        "00000000-0000-0000-0000-000000000000",
+        "The user of allocations whose writer names none (before microversion 1.8).",
+        pattern=r"[^\x00]{1,255}",
+        accepted="1 to 255 characters",
+    )
+    cors_origins: tuple[str, ...] = option(
+        (),
+        "Origins whose pages may call this service from a browser, such as https://dashboard.example.org; * means any.",
+        pattern=r"\*|https?://[^\s/,]+",
+        accepted="* or scheme://host[:port] without a path, several separated by commas",
+    )
+    mount: str = option(
+        "",
+        "The path that the service is found under, such as /placement; links begin with it.",
+        pattern=r"(/[A-Za-z0-9._~-]+)*",
+        accepted="nothing, or a path that begins with / and does not end with it",
+    )
+    log_level: str = option(
+        "info", "The least severe messages that are logged.", choices=("debug", "info", "warning", "error")
+    )
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            _check(each.name, each.metadata["option"], getattr(self, each.name))
+        is_open = self.host not in LOOPBACK and not self.host.startswith("127.")
+        if self.auth == "noauth2" and is_open and not self.noauth2_anywhere:
+            raise SettingsError(
+                f"option host: {self.host!r} can be reached from other machines, and auth noauth2 believes everybody. "
+                "Accepted: a loopback address, or noauth2_anywhere = true."
+            )
+
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.shown().items())})"
+
+    def shown(self) -> dict[str, Any]:
+        """The options by name, as they may be printed: passwords are masked."""
+        return {
+            each.name: masked(getattr(self, each.name))
+            if each.metadata["option"].is_secret
+            else getattr(self, each.name)
+            for each in fields(self)
+        }
+
+
+OPTIONS: Mapping[str, Option] = MappingProxyType({each.name: each.metadata["option"] for each in fields(Settings)})
+"""Every option by its name."""
+
+
+def environment_variable(name: str) -> str:
+    """The environment variable of an option."""
+    return ENVIRONMENT_PREFIX + name.upper()
+
+
+def load(
+    config: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+    overrides: Mapping[str, Any] = MappingProxyType({}),
+) -> Settings:
+    """The settings from a file, the environment and overrides (None: not given); raises SettingsError."""
+    values: dict[str, Any] = {}
+    if config is not None:
+        values.update(_from_file(config))
+    for name in OPTIONS:
+        text = environment.get(environment_variable(name))
+        if text is not None:
+            values[name] = _from_text(name, text)
+    unknown = [name for name in overrides if name not in OPTIONS]
+    if unknown:
+        raise SettingsError(f"option {unknown[0]}: there is none of this name. Accepted: {', '.join(OPTIONS)}.")
+    values.update({name: value for name, value in overrides.items() if value is not None})
+    return Settings(**values)
+
+
+def masked(url: str) -> str:
+    """A URL without the password that may be in it."""
+    try:
+        password = urlsplit(url).password
+    except ValueError:
+        return "***"
+    return url.replace(f":{password}@", ":***@", 1) if password else re.sub(r"(?i)(password=)[^&]*", r"\1***", url)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"configuration file {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"configuration file {path} is not TOML: {error}") from error
+    for name, value in values.items():
+        if name not in OPTIONS:
+            raise SettingsError(
+                f"configuration file {path}, option {name}: there is none of this name. Accepted: {', '.join(OPTIONS)}."
+            )
+        if isinstance(value, list):
+            values[name] = tuple(value)
+        elif isinstance(value, int) and not isinstance(value, bool) and isinstance(OPTIONS[name].default, float):
+            values[name] = float(value)
+    return values
+
+
+_TRUTHS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+def _from_text(name: str, text: str) -> Any:
+    """The value that a text from the environment stands for."""
+    default = OPTIONS[name].default
+    where = f"environment variable {environment_variable(name)}"
+    if isinstance(default, bool):
+        if text.lower() not in _TRUTHS:
+            raise SettingsError(f"{where}: {text!r} is neither true nor false. Accepted: true, false.")
+        return _TRUTHS[text.lower()]
+    if isinstance(default, tuple):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if isinstance(default, (int, float)):
+        try:
+            return type(default)(text)
+        except ValueError:
+            kind = "a whole number" if isinstance(default, int) else "a number"
+            raise SettingsError(f"{where}: {text!r} is not {kind}. Accepted: {kind}.") from None
+    return text
+
+
+def _check(name: str, about: Option, value: Any) -> None:
+    """Raise SettingsError unless the value is of the option's type and within what it accepts."""
+    kind = type(about.default)
+    fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    if not fits:
+        raise _refusal(name, about, value, f"a value of type {kind.__name__}")
+    if about.choices and value not in about.choices:
+        raise _refusal(name, about, value, ", ".join(about.choices))
+    if kind in (int, float):
+        minimum = -math.inf if about.minimum is None else about.minimum
+        maximum = math.inf if about.maximum is None else about.maximum
+        if not minimum <= value <= maximum:
+            bound = f"to {maximum:g}" if about.maximum is not None else "or more"
+            raise _refusal(name, about, value, f"{minimum:g} {bound}")
+    if about.pattern:
+        for text in value if kind is tuple else (value,):
+            if not isinstance(text, str) or not re.fullmatch(about.pattern, text):
+                raise _refusal(name, about, value, about.accepted)
+
+
+def _refusal(name: str, about: Option, value: Any, accepted: str) -> SettingsError:
+    shown = "***" if about.is_secret else repr(value)
+    return SettingsError(f"option {name}: {shown} is not accepted. Accepted: {accepted}.")
