@@ -79,7 +79,7 @@ class App:
         _require_described_body(request)
         route, parameters = self._route(request.method, path)
         _require_feature(route, version)
-        _require_media_types(route, request)
+        _require_media_types(route, request, version)
         query, query_fault = _query(request)
         if route.rule != OPEN:
             project = query.get("project_id", [None])[-1]
@@ -142,8 +142,8 @@ def _require_feature(route: Route, version: Microversion) -> None:
         raise Problem(route.before)
 
 
-def _require_media_types(route: Route, request: Request) -> None:
-    if route.reads_json:
+def _require_media_types(route: Route, request: Request, version: Microversion) -> None:
+    if route.reads_body(version):
         given = negotiation.body_media_type(request)
         if given != negotiation.JSON:
             raise Problem(415, f"The media type {given} is not supported, use {negotiation.JSON}")

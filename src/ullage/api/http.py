@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ullage.api.versions import LATEST, Feature, Microversion
+from ullage.api.versions import LATEST, Feature, Microversion, has
 from ullage.operations.service import Service
 
 
@@ -78,6 +78,12 @@ class Route:
     since: Feature | None = None
     before: int = 404
     reads_json: bool = False
+    bodiless_since: Feature | None = None
+    """From this feature on the route reads no body any longer, whatever `reads_json` says."""
     gives_json: bool = False
     trouble: str = ""
     """Begins the sentence of a refused write, such as "Unable to update inventory for resource provider {uuid}"."""
+
+    def reads_body(self, version: Microversion) -> bool:
+        """Whether the route needs a JSON body at a version."""
+        return self.reads_json and (self.bodiless_since is None or not has(version, self.bodiless_since))

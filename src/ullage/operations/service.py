@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ullage.model.request import Strategy
 
@@ -33,3 +33,13 @@ class Service:
     incomplete_consumer_project: str = "00000000-0000-0000-0000-000000000000"
     incomplete_consumer_user: str = "00000000-0000-0000-0000-000000000000"
     """Who owns allocations written by clients that name no owner (before 1.8)."""
+
+
+Kind = TypeVar("Kind")
+
+
+def answered(kind: type[Kind], result: object) -> Kind:
+    """The result of a command as the kind that its docstring names."""
+    if not isinstance(result, kind):
+        raise TypeError(f"a command answered {result!r} instead of a {kind.__name__}")  # the ledger's bug, never data's
+    return result

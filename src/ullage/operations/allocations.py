@@ -1,0 +1,43 @@
+"""Allocations: read, claim, release, reshape; and their sums."""
+
+from __future__ import annotations
+
+from ullage.model.allocation import NOT_SAID, ConsumerAllocations, NotSaid, ProviderAllocations, TypeUsage
+from ullage.model.commands import ReleaseConsumer, ReplaceAllocations, Reshape
+from ullage.operations.service import Service
+from ullage.storage import reads
+
+
+def of_consumer(service: Service, consumer_uuid: str) -> ConsumerAllocations | None:
+    """What a consumer holds, or None if it holds nothing."""
+    with service.store.reading() as connection:
+        return reads.consumer_allocations(connection, consumer_uuid)
+
+
+def of_provider(service: Service, provider_uuid: str) -> ProviderAllocations:
+    """What is held on a provider; raises ProviderMissing."""
+    with service.store.reading() as connection:
+        return reads.provider_allocations(connection, provider_uuid)
+
+
+def claim(service: Service, command: ReplaceAllocations) -> None:
+    """Raises what speaks against any of the claims; then none has taken effect."""
+    service.committer.run(command)
+
+
+def release(service: Service, command: ReleaseConsumer) -> None:
+    """Raises AllocationsMissing."""
+    service.committer.run(command)
+
+
+def reshape(service: Service, command: Reshape) -> None:
+    """Raises what speaks against any inventory or claim; then none has taken effect."""
+    service.committer.run(command)
+
+
+def usages(
+    service: Service, project: str, user: str | None = None, consumer_type: str | NotSaid | None = NOT_SAID
+) -> tuple[TypeUsage, ...]:
+    """What the consumers of a project (and a user) hold, summed by consumer type."""
+    with service.store.reading() as connection:
+        return reads.usages(connection, project, user, consumer_type)

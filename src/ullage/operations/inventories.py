@@ -1,0 +1,31 @@
+"""Inventories of a provider: read and change."""
+
+from __future__ import annotations
+
+from ullage.model.commands import (
+    AddInventory,
+    ClearInventories,
+    DeleteInventory,
+    InventoriesNow,
+    SetInventories,
+    UpdateInventory,
+)
+from ullage.model.provider import ProviderInventories
+from ullage.operations.service import Service, answered
+from ullage.storage import reads
+
+
+def show(service: Service, provider_uuid: str) -> ProviderInventories:
+    """All inventories of a provider, with what is used of them; raises ProviderMissing."""
+    with service.store.reading() as connection:
+        return reads.provider_inventories(connection, provider_uuid)
+
+
+def change(service: Service, command: SetInventories | AddInventory | UpdateInventory) -> InventoriesNow:
+    """Raises ProviderMissing, a generation conflict, and what speaks against the inventories."""
+    return answered(InventoriesNow, service.committer.run(command))
+
+
+def remove(service: Service, command: DeleteInventory | ClearInventories) -> None:
+    """Raises ProviderMissing, InventoryMissing, InventoryInUse."""
+    service.committer.run(command)

@@ -1,0 +1,92 @@
+"""Resource classes, traits and aggregates, and which of them a provider has."""
+
+from __future__ import annotations
+
+from ullage.model.commands import (
+    AggregatesNow,
+    ClearProviderTraits,
+    CreateResourceClass,
+    DeleteResourceClass,
+    DeleteTrait,
+    Ensured,
+    EnsureResourceClass,
+    EnsureTrait,
+    RenameResourceClass,
+    SetProviderAggregates,
+    SetProviderTraits,
+    TraitsNow,
+)
+from ullage.model.provider import Label, ProviderAggregates, ProviderTraits
+from ullage.operations.service import Service, answered
+from ullage.storage import reads
+
+
+def resource_classes(service: Service) -> tuple[Label, ...]:
+    """All resource classes, the standard ones first."""
+    with service.store.reading() as connection:
+        return reads.resource_classes(connection)
+
+
+def resource_class(service: Service, name: str) -> Label:
+    """Raises ResourceClassMissing."""
+    with service.store.reading() as connection:
+        return reads.resource_class(connection, name)
+
+
+def ensure(service: Service, command: EnsureResourceClass | EnsureTrait) -> bool:
+    """Whether the class or trait was made just now; False if it was there."""
+    return answered(Ensured, service.committer.run(command)).created
+
+
+def change_class(service: Service, command: CreateResourceClass | RenameResourceClass | DeleteResourceClass) -> None:
+    """Raises ResourceClassExists, ResourceClassMissing, StandardNameFixed, ResourceClassInUse."""
+    service.committer.run(command)
+
+
+def traits(
+    service: Service,
+    names: frozenset[str] | None = None,
+    prefix: str | None = None,
+    associated: bool | None = None,
+) -> tuple[Label, ...]:
+    """Traits by name, by beginning, and by whether any provider has them (None: no matter), sorted by name."""
+    with service.store.reading() as connection:
+        return reads.traits(connection, names, prefix, associated)
+
+
+def trait(service: Service, name: str) -> Label:
+    """Raises TraitMissing."""
+    with service.store.reading() as connection:
+        return reads.trait(connection, name)
+
+
+def delete_trait(service: Service, command: DeleteTrait) -> None:
+    """Raises TraitMissing, StandardNameFixed, TraitInUse."""
+    service.committer.run(command)
+
+
+def traits_of(service: Service, provider_uuid: str) -> ProviderTraits:
+    """Raises ProviderMissing."""
+    with service.store.reading() as connection:
+        return reads.provider_traits(connection, provider_uuid)
+
+
+def set_traits(service: Service, command: SetProviderTraits) -> TraitsNow:
+    """Raises ProviderMissing, ProviderGenerationConflict, UnknownTraits."""
+    return answered(TraitsNow, service.committer.run(command))
+
+
+def clear_traits(service: Service, command: ClearProviderTraits) -> None:
+    """Raises ProviderMissing."""
+    service.committer.run(command)
+
+
+def aggregates_of(service: Service, provider_uuid: str) -> ProviderAggregates:
+    """Raises ProviderMissing."""
+    with service.store.reading() as connection:
+        return reads.provider_aggregates(connection, provider_uuid)
+
+
+def set_aggregates(service: Service, command: SetProviderAggregates) -> AggregatesNow:
+    """Raises ProviderMissing, ProviderGenerationConflict."""
+    return answered(AggregatesNow, service.committer.run(command))

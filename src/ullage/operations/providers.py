@@ -1,0 +1,43 @@
+"""Providers: list, show, create, update, delete."""
+
+from __future__ import annotations
+
+import uuid as uuid_module
+
+from ullage.engine.select import select
+from ullage.model.commands import CreateProvider, DeleteProvider, UpdateProvider
+from ullage.model.provider import Provider
+from ullage.model.request import ProviderFilter
+from ullage.operations.service import Service, answered
+from ullage.storage import reads
+
+
+def new_uuid() -> str:
+    """A uuid for a provider whose maker names none."""
+    return str(uuid_module.uuid4())
+
+
+def find(service: Service, wanted: ProviderFilter) -> tuple[Provider, ...]:
+    """All providers of which everything asked holds; raises UnknownResourceClass, UnknownTraits."""
+    return select(service.mirror.fresh(), wanted)
+
+
+def show(service: Service, uuid: str) -> Provider:
+    """One provider; raises ProviderMissing."""
+    with service.store.reading() as connection:
+        return reads.provider(connection, uuid)
+
+
+def create(service: Service, command: CreateProvider) -> Provider:
+    """Raises ProviderExists, UnknownParent, ProviderOwnParent."""
+    return answered(Provider, service.committer.run(command))
+
+
+def update(service: Service, command: UpdateProvider) -> Provider:
+    """Raises ProviderMissing, ProviderExists, UnknownParent, ProviderLoop, ReparentingNotAllowed."""
+    return answered(Provider, service.committer.run(command))
+
+
+def delete(service: Service, command: DeleteProvider) -> None:
+    """Raises ProviderMissing, ProviderHasChildren, ProviderHasAllocations."""
+    service.committer.run(command)
