@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated, TypeVar
 
+import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ullage.api import body_schemas as schemas
 from ullage.api.decoding import INTEGER_64_MAX, INTEGER_64_MIN, Shape, shortened
 from ullage.api.uuids import ANY_SPELLING, from_any_spelling
-from ullage.api.versions import Feature, Microversion, Since
+from ullage.api.versions import LATEST, Feature, Microversion, Since
 from ullage.model.allocation import NOT_SAID
 from ullage.model.commands import (
     AddInventory,
@@ -166,6 +167,11 @@ class ResourceClassBody(Body):
     """POST /resource_classes, and PUT of one while that meant a rename."""
 
     name: CustomName
+
+
+def resource_class_named(name: str) -> ResourceClassBody:
+    """The body that a name in a path stands for; raises BadInput as if it had been sent."""
+    return shape_at(RESOURCE_CLASS, LATEST).decode(msgspec.json.encode({"name": name}))
 
 
 class SetTraitsBody(Body):

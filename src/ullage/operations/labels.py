@@ -33,8 +33,8 @@ def resource_class(service: Service, name: str) -> Label:
         return reads.resource_class(connection, name)
 
 
-def ensure(service: Service, command: EnsureResourceClass | EnsureTrait) -> bool:
-    """Whether the class or trait was made just now; False if it was there."""
+def ensure_class(service: Service, command: EnsureResourceClass) -> bool:
+    """Whether the class was made just now; False if it was there."""
     return answered(Ensured, service.committer.run(command)).created
 
 
@@ -58,6 +58,14 @@ def trait(service: Service, name: str) -> Label:
     """Raises TraitMissing."""
     with service.store.reading() as connection:
         return reads.trait(connection, name)
+
+
+def ensure_trait(service: Service, command: EnsureTrait) -> tuple[bool, int]:
+    """Whether the trait was made just now, and when it last changed (0: just now)."""
+    if answered(Ensured, service.committer.run(command)).created:
+        return True, 0
+    found = traits(service, frozenset([command.name]))
+    return False, found[0].updated_us if found else 0
 
 
 def delete_trait(service: Service, command: DeleteTrait) -> None:

@@ -1,0 +1,20 @@
+"""Aggregates of a provider."""
+
+from __future__ import annotations
+
+from ullage.api import bodies, replies
+from ullage.api.handlers import paths
+from ullage.api.http import Call, Response
+from ullage.operations import labels
+
+
+def show(call: Call) -> Response:
+    """GET /resource_providers/{uuid}/aggregates"""
+    return replies.provider_aggregates(call, labels.aggregates_of(call.service, paths.provider_uuid(call)))
+
+
+def update(call: Call) -> Response:
+    """PUT /resource_providers/{uuid}/aggregates"""
+    uuid = paths.provider_uuid(call)
+    command = bodies.set_aggregates(paths.body_about_provider(call, uuid, bodies.SET_AGGREGATES), uuid)
+    return replies.aggregates_now(call, labels.set_aggregates(call.service, command))

@@ -1,0 +1,16 @@
+"""Allocation candidates."""
+
+from __future__ import annotations
+
+from ullage.api import candidate_replies, queries
+from ullage.api.handlers.questions import in_resources
+from ullage.api.http import Call, Response
+from ullage.operations import candidates
+
+
+def find(call: Call) -> Response:
+    """GET /allocation_candidates"""
+    request = queries.candidates(call.query, call.version)
+    with in_resources():
+        answer = candidates.find(call.service, request)
+    return candidate_replies.candidates(call, request, answer)

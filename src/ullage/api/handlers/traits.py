@@ -1,0 +1,60 @@
+"""Traits, and those of a provider."""
+
+from __future__ import annotations
+
+from ullage.api import bodies, queries, replies
+from ullage.api.handlers import paths
+from ullage.api.http import Call, Response
+from ullage.model.commands import ClearProviderTraits, DeleteTrait, EnsureTrait
+from ullage.model.errors import BadInput
+from ullage.model.names import is_custom_name
+from ullage.operations import labels
+
+
+def list_all(call: Call) -> Response:
+    """GET /traits"""
+    asked = queries.traits(call.query, call.version)
+    return replies.traits(call, labels.traits(call.service, asked.names, asked.prefix, asked.associated))
+
+
+def show(call: Call) -> Response:
+    """GET /traits/{name}: whether it is there"""
+    label = labels.trait(call.service, paths.trait_name(call))
+    return replies.without_body(204, replies.cache_headers(call, label.updated_us))
+
+
+def ensure(call: Call) -> Response:
+    """PUT /traits/{name}"""
+    name = call.parameters["name"]
+    if not is_custom_name(name):
+        raise BadInput(
+            "The trait is invalid. A valid trait must be no longer than 255 characters, start with the prefix "
+            '"CUSTOM_" and use following characters: "A"-"Z", "0"-"9" and "_"'
+        )
+    created, changed_us = labels.ensure_trait(call.service, EnsureTrait(name))
+    headers = [replies.location(call, f"/traits/{name}"), *replies.cache_headers(call, changed_us)]
+    return replies.without_body(201 if created else 204, headers)
+
+
+def delete(call: Call) -> Response:
+    """DELETE /traits/{name}"""
+    labels.delete_trait(call.service, DeleteTrait(paths.trait_name(call)))
+    return replies.without_body()
+
+
+def list_of_provider(call: Call) -> Response:
+    """GET /resource_providers/{uuid}/traits"""
+    return replies.provider_traits(call, labels.traits_of(call.service, paths.provider_uuid(call)))
+
+
+def set_of_provider(call: Call) -> Response:
+    """PUT /resource_providers/{uuid}/traits: here the body is judged before the provider is looked for"""
+    body = paths.body(call, bodies.SET_TRAITS)
+    command = body.command(paths.provider_uuid(call))
+    return replies.provider_traits_now(call, labels.set_traits(call.service, command))
+
+
+def clear_of_provider(call: Call) -> Response:
+    """DELETE /resource_providers/{uuid}/traits"""
+    labels.clear_traits(call.service, ClearProviderTraits(paths.provider_uuid(call)))
+    return replies.without_body()
