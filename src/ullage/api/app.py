@@ -87,7 +87,11 @@ class App:
         if query_fault is not None:
             raise query_fault
         _require_text(parameters)
-        return route.handler(Call(self._service, request, version, identity, parameters, query))
+        call = Call(self._service, request, version, identity, parameters, query)
+        try:
+            return route.handler(call)
+        except Refusal as refusal:
+            raise problems.from_refusal(refusal, route.trouble, call.parameters) from refusal
 
     def _identify(self, request: Request) -> Identity:
         try:

@@ -125,11 +125,21 @@ def row_for(kind: type[errors.Refusal]) -> Row:
     raise LookupError(f"{kind.__name__} has no row in problems.TABLE")
 
 
-def from_refusal(refusal: errors.Refusal) -> Problem:
-    """The problem that a refusal is on the wire."""
+_TOLD_AS_THEY_ARE = (errors.Missing, errors.BadInput, errors.Denied, errors.Busy)
+"""Refusals that are not about what the route does."""
+
+
+def from_refusal(refusal: errors.Refusal, trouble: str = "", parameters: Mapping[str, str] | None = None) -> Problem:
+    """The problem that a refusal is on the wire.
+
+    `trouble` says what could not be done, with names of `parameters` in braces; clients look for that beginning.
+    """
     row = row_for(type(refusal))
     has_vary = row.has_vary or bool(getattr(refusal, "purpose", ""))
-    return Problem(row.status, refusal.message, row.code, row.headers, has_vary)
+    message = refusal.message
+    if trouble and not isinstance(refusal, _TOLD_AS_THEY_ARE):
+        message = f"{trouble.format_map(parameters or {})}: {message}"
+    return Problem(row.status, message, row.code, row.headers, has_vary)
 
 
 def reply(problem: Problem, request: Request, request_id: str, version: Microversion | None) -> Response:
