@@ -42,10 +42,13 @@ def upgrade(url: str) -> None:
         store.upgrade()
 
 
-def breaches(url: str) -> list[str]:
-    """Every breach of laws 1 and 4 in a database, read in one snapshot, each a sentence; raises Trouble."""
+def findings(url: str) -> tuple[list[str], list[str]]:
+    """Every breach of laws 1 and 4, and what is merely worth a look, each a sentence; read in one snapshot.
+
+    Raises Trouble, also for a database that holds no ledger.
+    """
     with opened(url) as store, store.reading() as connection:
-        return check.breaches(connection)
+        return check.breaches(connection), check.notes(connection)
 
 
 @contextmanager

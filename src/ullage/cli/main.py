@@ -117,17 +117,17 @@ def check_database(database: DatabaseOption = None) -> None:
     \b
         ullage check --database sqlite:///ullage.db
     """
-    from ullage.cli.admin import breaches
+    from ullage.cli.admin import findings
 
     try:
-        found = breaches(settings(database=database).database)
+        breaches, notes = findings(settings(database=database).database)
     except Trouble as trouble:
         output.complain(str(trouble))
         raise typer.Exit(NOT_CHECKED) from None
-    for breach in found:
-        output.say(breach)
-    if found:
-        output.complain(f"{len(found)} breach{'es' if len(found) > 1 else ''} of the laws")
+    for sentence in (*breaches, *(f"Note: {note}" for note in notes)):
+        output.say(sentence)
+    if breaches:
+        output.complain(f"{len(breaches)} breach{'es' if len(breaches) > 1 else ''} of the laws")
         raise typer.Exit(FAILED)
     output.say("The laws hold.")
 
