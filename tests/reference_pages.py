@@ -64,8 +64,8 @@ def _accepted(about: Option) -> str:
         return about.accepted
     if isinstance(about.default, int | float):
         kind = "a whole number" if isinstance(about.default, int) else "a number"
-        low = "" if about.minimum is None else f" from {about.minimum:g}"
-        return f"{kind}{low}" + ("" if about.maximum is None else f" to {about.maximum:g}")
+        low = "" if about.minimum is None else f" from {about.minimum:.12g}"
+        return f"{kind}{low}" + ("" if about.maximum is None else f" to {about.maximum:.12g}")
     return "text"
 
 

@@ -31,8 +31,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
 """Which rooms a room may use, besides itself. `wiring` and `server` know every room."""
 
 EXCEPTIONS = {
-    "cli/admin.py": frozenset({"wiring", "storage", "operations", "engine"}),
-    "cli/main.py": frozenset({"server"}),
+    "cli/admin.py": frozenset({"server", "storage", "operations", "engine"}),
 }
 KNOW_ALL = frozenset({"wiring", "server", "__init__", "__main__"})
 ONLY_IN: dict[str, tuple[str, ...]] = {

@@ -1,4 +1,4 @@
-"""The commands that open a database themselves: load straight into it, check it, upgrade it.
+"""The commands that open a database themselves: serve it, load straight into it, check it, upgrade it.
 
 With `wiring`, the only places outside the rooms themselves that know the storage.
 """
@@ -17,6 +17,7 @@ from ullage.model.provider import Provider
 from ullage.model.refusal import Refusal
 from ullage.model.request import ProviderFilter
 from ullage.operations.mirror import Mirror
+from ullage.settings import Settings, SettingsError
 from ullage.storage import check, reads
 from ullage.storage.committer import Committer
 from ullage.storage.trouble import StorageTrouble
@@ -24,16 +25,31 @@ from ullage.storage.unit import Store
 
 
 @contextmanager
+def troubles_told() -> Iterator[None]:
+    """Turn what an operator has to see to into Trouble."""
+    try:
+        yield
+    except (StorageTrouble, SettingsError) as trouble:
+        raise Trouble(str(trouble)) from None
+
+
+@contextmanager
 def opened(url: str) -> Iterator[Store]:
     """A store for the length of one command; raises Trouble for whatever the storage cannot do."""
-    try:
+    with troubles_told():
         store = Store.open(url, pool_size=2)
         try:
             yield store
         finally:
             store.close()
-    except StorageTrouble as trouble:
-        raise Trouble(str(trouble)) from None
+
+
+def serve(chosen: Settings) -> None:
+    """Answer requests until told to stop; raises Trouble."""
+    from ullage import server  # the other commands start quicker without it
+
+    with troubles_told():
+        server.serve(chosen)
 
 
 def upgrade(url: str) -> None:

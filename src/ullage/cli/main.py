@@ -61,9 +61,9 @@ def serve(chosen: Settings) -> None:
         ULLAGE_DATABASE=postgresql://ullage:secret@db/ullage ullage serve --workers 4
         ullage serve --config /etc/ullage.toml
     """
-    from ullage.server import serve as run_server
+    from ullage.cli.admin import serve as run
 
-    run_server(chosen)
+    run(chosen)
 
 
 app.command("serve")(with_setting_options(serve))
