@@ -1,0 +1,85 @@
+"""This process's copy of what search sees, never older than the request that asks for it."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+from ullage.engine.patch import patch
+from ullage.engine.snapshot import Snapshot
+from ullage.storage.feed import Marks, changes_since
+from ullage.storage.unit import Store, again
+
+READ_ATTEMPTS = 3
+
+
+class _CatchUp:
+    """One reading of what changed, for all who arrived before it began."""
+
+    def __init__(self) -> None:
+        self.snapshot: Snapshot | None = None
+        self.error: BaseException | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.snapshot is not None or self.error is not None
+
+    def result(self) -> Snapshot:
+        if self.snapshot is None:
+            raise self.error or RuntimeError("a catch-up ended without a snapshot")
+        return self.snapshot
+
+
+class Mirror:
+    """Holds an immutable Snapshot and swaps in a newer one; safe for many threads. Reads nothing before first asked."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._process = os.getpid()
+        self._reset()
+
+    def _reset(self) -> None:
+        self._state: tuple[Snapshot, Marks | None] = (Snapshot.empty(), None)
+        self._turn = threading.Condition()
+        self._next = _CatchUp()
+        self._is_running = False
+
+    def fresh(self) -> Snapshot:
+        """A snapshot that holds every write that was answered before this call (law 6).
+
+        Callers share a catch-up only if it begins after they arrived: a running one may have read before the write
+        that a newcomer knows of. Raises what reading raises, to all who shared it.
+        """
+        if self._process != os.getpid():
+            self._process = os.getpid()
+            self._reset()  # forked: locks and the running catch-up are those of threads that are not here
+        with self._turn:
+            mine = self._next
+            while self._is_running and not mine.is_over:
+                self._turn.wait()
+            if mine.is_over:
+                return mine.result()
+            self._is_running = True
+            self._next = _CatchUp()
+        try:
+            mine.snapshot = self._caught_up()
+        except BaseException as error:
+            mine.error = error
+            raise
+        finally:
+            with self._turn:
+                self._is_running = False
+                self._turn.notify_all()
+        return mine.result()
+
+    def _caught_up(self) -> Snapshot:
+        return again(self._store.dialect, self._catch_up, READ_ATTEMPTS)
+
+    def _catch_up(self) -> Snapshot:
+        snapshot, marks = self._state
+        with self._store.reading() as connection:
+            delta, now = changes_since(connection, marks)
+        if delta is not None:
+            snapshot = patch(Snapshot.empty() if delta.complete else snapshot, delta)
+        self._state = (snapshot, now)
+        return snapshot

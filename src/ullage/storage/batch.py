@@ -1,0 +1,97 @@
+"""One batch: commands that are decided on one Book and stored by one transaction."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from ullage.ledger.book import Book
+from ullage.ledger.decide import decide
+from ullage.ledger.needs import Needs
+from ullage.model.commands import Command
+from ullage.storage import writes
+from ullage.storage.book import Keys, read_book
+from ullage.storage.dialects import Dialect
+from ullage.storage.trouble import Outdated
+from ullage.storage.waiting import Outcome, Waiter
+from ullage.storage.writers import Stamp, Writer
+
+logger = logging.getLogger(__name__)
+
+
+class Settled(Exception):
+    """The outcomes stand and there is nothing to commit: the transaction is rolled back."""
+
+    def __init__(self, outcomes: Sequence[Outcome]) -> None:
+        self.outcomes = outcomes
+
+
+class WriterGone(Outdated):
+    """The committer's row is no longer there: it was retired, or the database was restored."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """`waiters` in the order in which they are decided. It can be executed again until it is committed."""
+
+    dialect: Dialect
+    waiters: Sequence[Waiter]
+    outcomes: list[Outcome] = field(default_factory=list)
+    """Of the latest attempt that came as far as its commit."""
+    stamp: Stamp | None = None
+    """The stamp of that attempt."""
+    is_unknown: bool = False
+    """Whether it is not known what became of that attempt."""
+
+    def execute(self, connection: Connection, writer: Writer, now_us: int) -> list[Outcome]:
+        """Decide every command and write what changes; the caller commits.
+
+        Raises Settled if there is nothing to commit: nothing changed, or an earlier attempt was committed although it
+        did not look so. Raises Outdated or WriterGone if it has to be executed again.
+        """
+        stamp = writer.advance(connection, now_us)
+        if stamp is None:
+            raise WriterGone(f"the row of writer {writer.id} is gone")
+        self._look_up(stamp)
+        book, keys = read_book(connection, self.dialect, self._needs())
+        outcomes = [_decide(book, waiter.command) for waiter in self.waiters]
+        if not self._write(connection, book, keys, stamp, now_us):
+            raise Settled(outcomes)
+        self.stamp, self.outcomes = stamp, outcomes
+        return outcomes
+
+    def _look_up(self, stamp: Stamp) -> None:
+        """Learn what became of the attempt before; raises Settled unless it is sure that it had no effect."""
+        before = self.stamp
+        if before is not None and before.writer == stamp.writer and before.sequence < stamp.sequence:
+            raise Settled(self.outcomes)
+        if self.is_unknown and (before is None or before.writer != stamp.writer):
+            raise Settled([waiter.too_late() for waiter in self.waiters])  # the row that would tell is gone
+        self.is_unknown = False
+
+    def _needs(self) -> Needs:
+        needs = Needs()
+        for waiter in self.waiters:
+            needs.add(waiter.needs)
+        return needs
+
+    def _write(self, connection: Connection, book: Book, keys: Keys, stamp: Stamp, now_us: int) -> bool:
+        try:
+            return writes.apply(connection, self.dialect, book, keys, stamp.writer, stamp.sequence, now_us)
+        except DBAPIError as error:
+            if len(self.waiters) == 1 and self.dialect.is_constraint_violation(error):
+                # Others made, used or deleted what this command rests on: decided again, it gets the right answer.
+                raise Outdated("a constraint stood against it") from error
+            raise
+
+
+def _decide(book: Book, command: Command) -> Outcome:
+    try:
+        return decide(book, command)
+    except Exception as error:  # a bug in one decision must not fail the others; the Book is as it was
+        logger.exception("deciding %s failed", type(command).__name__)
+        return error
