@@ -12,9 +12,10 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+from gabbi.fixture import GabbiFixture
+
 from conformance.stage import Options, Stage
 from conformance.worlds import WORLDS, Holding, Node, World
-from gabbi.fixture import GabbiFixture
 
 FIXED_VARIABLES = {
     "CUSTOM_RES_CLASS": "CUSTOM_IRON_NFV",
@@ -22,10 +23,11 @@ FIXED_VARIABLES = {
     "CUSTOM_RES_CLASS2": "CUSTOM_IRON_NFV2",
 }
 UUID_VARIABLES = (
-    "RP_UUID RP_NAME RP_UUID1 RP_NAME1 RP_UUID2 RP_NAME2 ALT_RP_UUID ALT_RP_NAME PROJECT_ID ADMIN_PROJECT_ID "
-    "SERVICE_PROJECT_ID PROJECT_ID_ALT USER_ID USER_ID_ALT ALT_USER_ID INSTANCE_UUID MIGRATION_UUID CONSUMER_UUID "
-    "PARENT_PROVIDER_UUID ALT_PARENT_PROVIDER_UUID AGGA_UUID AGGB_UUID AGGC_UUID"
-).split()
+    *("RP_UUID", "RP_NAME", "RP_UUID1", "RP_NAME1", "RP_UUID2", "RP_NAME2", "ALT_RP_UUID", "ALT_RP_NAME"),
+    *("PROJECT_ID", "PROJECT_ID_ALT", "ADMIN_PROJECT_ID", "SERVICE_PROJECT_ID"),
+    *("USER_ID", "USER_ID_ALT", "ALT_USER_ID", "INSTANCE_UUID", "MIGRATION_UUID", "CONSUMER_UUID"),
+    *("PARENT_PROVIDER_UUID", "ALT_PARENT_PROVIDER_UUID", "AGGA_UUID", "AGGB_UUID", "AGGC_UUID"),
+)
 
 OPTIONS = {
     "CORSFixture": Options(cors=True),

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import unittest
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gabbi import handlers, suitemaker, utils
+
 from conformance.fixtures import fixtures_for
 from conformance.stage import Stage
-from gabbi import handlers, suitemaker, utils
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +38,14 @@ class _Collector(unittest.TestResult):
         super().startTest(test)
         self.ran.add(_name(test))
 
-    def addError(self, test: unittest.TestCase, err: Any) -> None:  # noqa: N802
+    def addError(self, test: unittest.TestCase, err: Any) -> None:  # noqa: N802 # unittest's name
         self._note(test, err)
 
-    def addFailure(self, test: unittest.TestCase, err: Any) -> None:  # noqa: N802
+    def addFailure(self, test: unittest.TestCase, err: Any) -> None:  # noqa: N802 # unittest's name
         self._note(test, err)
 
-    def addSkip(self, test: unittest.TestCase, reason: str) -> None:  # noqa: N802
+    def addSkip(self, test: unittest.TestCase, reason: str) -> None:  # noqa: N802 # unittest's name
         self.troubles.setdefault(_name(test), f"not run: {reason}")
-
-    def addExpectedFailure(self, test: unittest.TestCase, err: Any) -> None:  # noqa: N802
-        super().addExpectedFailure(test, err)
 
     def _note(self, test: unittest.TestCase, err: Any) -> None:
         kind, value, _ = err
@@ -66,12 +63,6 @@ def run_file(file: Path, stage: Stage) -> list[Outcome]:
         for test in tests:
             test.http.client.close()  # type: ignore[attr-defined] # gabbi hangs its client on the test's class
     return [Outcome(file.stem, test.test_data["name"], _trouble(test, collector)) for test in tests]  # type: ignore[attr-defined] # and the YAML
-
-
-def run_files(files: list[Path], stage: Stage) -> Iterator[list[Outcome]]:
-    """Run files one after the other."""
-    for file in files:
-        yield run_file(file, stage)
 
 
 def _suite(file: Path, stage: Stage) -> unittest.TestSuite:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import httpx
 from differential.reference import ReferenceServer
+from embedding import application
+from servers import Server
+from serving import UllageServer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -23,41 +26,46 @@ class Options:
     enforce_new_defaults: bool = False
 
 
-class Stage(Protocol):
+class Stage:
     """A place for files, one after the other. Between `start` and `stop` the service is up, at first empty."""
 
-    name: str
-    intercept: Callable[[], WSGIApplication] | None
-    """Makes the application for gabbi's client in this process; None when there is a port instead."""
-    port: int | None
-    """The loopback port; it must not change between files, for gabbi asks before they start."""
-
-    def start(self, options: Options) -> None: ...
-    def stop(self) -> None: ...
-    def client(self) -> httpx.Client: ...
-
-
-class InProcess:
-    """Stands an application up per file, made by `opened` for the given options, and hands gabbi a stand-in for it."""
-
-    port = None
-
-    def __init__(self, name: str, opened: Callable[[Options, ExitStack], WSGIApplication]) -> None:
-        """`opened` registers on the ExitStack whatever must be closed when the file is done."""
+    def __init__(self, name: str, opened: Callable[[Options, ExitStack], WSGIApplication | None]) -> None:
+        """`opened` gives an empty service, and registers on the ExitStack what is to be done when a file is done."""
         self.name = name
         self._opened = opened
         self._closing = ExitStack()
         self._application: WSGIApplication | None = None
 
-    def intercept(self) -> WSGIApplication:
-        return self._forward
+    @property
+    def intercept(self) -> Callable[[], WSGIApplication] | None:
+        """Makes the application for gabbi's client in this process; None when there is a port instead."""
+        return None
+
+    @property
+    def port(self) -> int | None:
+        """The loopback port; it does not change between files, for gabbi asks before they start."""
+        return None
 
     def start(self, options: Options) -> None:
+        """Bring the service up."""
         self._application = self._opened(options, self._closing)
 
     def stop(self) -> None:
+        """Take it down."""
         self._application = None
         self._closing.close()
+
+    def client(self) -> httpx.Client:
+        """A client of the service that is up."""
+        raise NotImplementedError
+
+
+class InProcess(Stage):
+    """An application per file, behind a stand-in that gabbi gets before there is any."""
+
+    @property
+    def intercept(self) -> Callable[[], WSGIApplication]:
+        return lambda: self._forward
 
     def client(self) -> httpx.Client:
         return httpx.Client(transport=httpx.WSGITransport(app=self._forward), base_url="http://seeding.test")
@@ -68,31 +76,50 @@ class InProcess:
         return self._application(environ, start_response)
 
 
-class BehindPort:
-    """Starts a server process per file; `opened` gives the port it listens on."""
+class BehindPort(Stage):
+    """A server behind a port."""
 
-    intercept = None
+    def __init__(self, name: str, port: int, opened: Callable[[Options, ExitStack], None]) -> None:
+        super().__init__(name, opened)
+        self._port = port
 
-    def __init__(self, name: str, port: int, opened: Callable[[Options, int, ExitStack], Any]) -> None:
-        self.name = name
-        self.port = port
-        self._opened = opened
-        self._closing = ExitStack()
-
-    def start(self, options: Options) -> None:
-        self._opened(options, self.port, self._closing)
-
-    def stop(self) -> None:
-        self._closing.close()
+    @property
+    def port(self) -> int:
+        return self._port
 
     def client(self) -> httpx.Client:
-        return httpx.Client(base_url=f"http://127.0.0.1:{self.port}")
+        return httpx.Client(base_url=f"http://127.0.0.1:{self._port}")
+
+
+def served_stage(server: UllageServer) -> BehindPort:
+    """A running `ullage serve`, emptied by its API after each file."""
+
+    def opened(options: Options, closing: ExitStack) -> None:
+        if options != Options():
+            raise ValueError(f"a running server cannot be set up anew: {options}")
+        closing.callback(server.empty)
+
+    return BehindPort("http", server.port, opened)
+
+
+def ullage_stage(server: Server) -> InProcess:
+    """Ullage in this process, each file on an empty database of this server."""
+
+    def opened(options: Options, closing: ExitStack) -> WSGIApplication:
+        url = server.new_ledger_database()
+        closing.callback(server.drop_database, url)
+        origins = ("http://valid.example.com",) if options.cors else ()
+        return closing.enter_context(
+            application(url, cors_origins=origins, enforce_new_defaults=options.enforce_new_defaults)
+        )
+
+    return InProcess(server.name, opened)
 
 
 def reference_stage(port: int) -> BehindPort:
-    """The reference itself: what proves that the fixtures and the worlds are right."""
+    """The reference itself, started anew for each file: what proves that the fixtures and the worlds are right."""
 
-    def opened(options: Options, port: int, closing: ExitStack) -> None:
+    def opened(options: Options, closing: ExitStack) -> None:
         closing.enter_context(ReferenceServer(cors=options.cors, port=port))
 
     return BehindPort("reference", port, opened)

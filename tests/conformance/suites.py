@@ -61,13 +61,12 @@ def _wheel() -> Path:
     """The pinned wheel: found in the cache, or downloaded by pip, which checks its hash."""
     CACHE.mkdir(parents=True, exist_ok=True)
     digests = re.findall(r"sha256:([0-9a-f]{64})", PIN.read_text())
-    for _ in range(2):
-        for wheel in CACHE.glob("*.whl"):
-            if hashlib.sha256(wheel.read_bytes()).hexdigest() in digests:
-                return wheel
-        subprocess.run(
-            [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-            + ["--only-binary", ":all:", "--require-hashes", "--dest", str(CACHE), "--requirement", str(PIN)],
-            check=True,
-        )
-    raise FileNotFoundError(f"pip left no wheel with the pinned hash in {CACHE}")
+    for wheel in CACHE.glob("*.whl"):
+        if hashlib.sha256(wheel.read_bytes()).hexdigest() in digests:
+            return wheel
+    with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+        command = [sys.executable, "-m", "pip", "download", "-qq", "--disable-pip-version-check", "--no-deps"]
+        command += ["--only-binary", ":all:", "--require-hashes", "--dest", scratch, "--requirement", str(PIN)]
+        subprocess.run(command, check=True)
+        (fresh,) = Path(scratch).glob("*.whl")
+        return fresh.replace(CACHE / fresh.name)

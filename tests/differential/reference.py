@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
-import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -16,11 +17,14 @@ import time
 from pathlib import Path
 
 import httpx
+from serving import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 LOCK = ROOT / "requirements" / "reference.txt"
 ENVIRONMENT = ROOT / ".venv-reference"
 START_SECONDS = 60.0
+SURROUNDINGS = {"PYTHONHASHSEED": "0", "PYTHONWARNINGS": "ignore"}
+"""Some of its answers hang on the order of hashes."""
 
 CONFIGURATION = """
 [api]
@@ -47,17 +51,10 @@ def environment() -> Path:
     if not stamp.is_file() or stamp.read_text() != digest:
         shutil.rmtree(ENVIRONMENT, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", str(ENVIRONMENT)], check=True)
-        pip = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [str(ENVIRONMENT / "bin" / "python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
         subprocess.run([*pip, "--require-hashes", "--requirement", str(LOCK)], check=True)
         stamp.write_text(digest)
     return ENVIRONMENT / "bin"
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class ReferenceServer:
@@ -76,11 +73,20 @@ class ReferenceServer:
         (folder / "placement.conf").write_text(text)
         self._log = (folder / "log").open("wb")
         command = [str(programs / "gunicorn"), "--bind", f"127.0.0.1:{self.port}", "--workers", "1"]
-        command += ["--worker-class", "gthread", "--threads", "1", "--keep-alive", "60", "placement.wsgi.api:application"]
+        command += [
+            "--worker-class",
+            "gthread",
+            "--threads",
+            "1",
+            "--keep-alive",
+            "60",
+            "placement.wsgi.api:application",
+        ]
         self._process = subprocess.Popen(
             command,
             cwd=folder,
-            env=os.environ | {"OS_PLACEMENT_CONFIG_DIR": str(folder), "PYTHONHASHSEED": "0", "PYTHONWARNINGS": "ignore"},
+            env=os.environ
+            | {"OS_PLACEMENT_CONFIG_DIR": str(folder), "PYTHONHASHSEED": "0", "PYTHONWARNINGS": "ignore"},
             stdout=self._log,
             stderr=subprocess.STDOUT,
         )
@@ -92,6 +98,16 @@ class ReferenceServer:
         self._process.wait(30)
         self._log.close()
         self._folder.cleanup()
+
+    def empty(self) -> None:
+        """Take away everything but the standard classes and traits. The process keeps nothing between requests."""
+        with contextlib.closing(sqlite3.connect(Path(self._folder.name) / "placement.db", timeout=30)) as database:
+            tables = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            for table in sorted(set(tables) - {"alembic_version", "resource_classes", "traits", "sqlite_sequence"}):
+                database.execute(f"DELETE FROM {table}")
+            database.execute("DELETE FROM resource_classes WHERE id >= 10000")
+            database.execute("DELETE FROM traits WHERE name LIKE 'CUSTOM!_%' ESCAPE '!'")
+            database.commit()
 
     def log(self) -> str:
         """All that the process has printed, for looking into a 500."""
