@@ -1,0 +1,297 @@
+"""Replies by version: which fields and headers each one has."""
+
+from __future__ import annotations
+
+import json
+from types import MappingProxyType
+from typing import Any, cast
+
+import pytest
+
+from ullage.api import candidate_replies, replies
+from ullage.api.http import Call, Request, Response
+from ullage.api.versions import Microversion
+from ullage.model.allocation import (
+    Consumer,
+    ConsumerAllocations,
+    ConsumerHeld,
+    ProviderAllocations,
+    ProviderHeld,
+    TypeUsage,
+)
+from ullage.model.candidate import Answer, Candidate, ProviderSummary, ResourceSummary
+from ullage.model.commands import AggregatesNow, InventoriesNow, TraitsNow
+from ullage.model.inventory import Inventory
+from ullage.model.provider import Label, Provider, ProviderInventories, ProviderTraits, Stock
+from ullage.model.request import CandidateRequest, RequestGroup
+from ullage.operations.service import Service
+
+CHILD = "0fb8ea1f-2c1c-4d3c-9c5b-1fd0ea2a3c11"
+ROOT = "7d2590ae-fb85-4080-9306-058b4c915e3f"
+LATER_US = 1_577_836_800_000_000
+LATER = "Wed, 01 Jan 2020 00:00:00 GMT"
+PROVIDER = Provider(CHILD, "child", 3, ROOT, ROOT, LATER_US)
+NO_SERVICE = cast(Service, None)
+
+
+def call(minor: int) -> Call:
+    request = Request("GET", b"/", b"", {}, base_url="http://host:8778/placement", mount="/placement")
+    return Call(NO_SERVICE, request, Microversion(1, minor))
+
+
+def body(response: Response) -> Any:
+    return json.loads(response.body)
+
+
+def header(response: Response, name: str) -> str | None:
+    return dict(response.headers).get(name)
+
+
+@pytest.mark.parametrize(
+    ("minor", "fields", "relations"),
+    [
+        (0, set(), ["self", "inventories", "usages"]),
+        (1, set(), ["self", "inventories", "usages", "aggregates"]),
+        (6, set(), ["self", "inventories", "usages", "aggregates", "traits"]),
+        (11, set(), ["self", "inventories", "usages", "aggregates", "traits", "allocations"]),
+        (
+            14,
+            {"parent_provider_uuid", "root_provider_uuid"},
+            ["self", "inventories", "usages", "aggregates", "traits", "allocations"],
+        ),
+    ],
+)
+def test_a_provider_gains_fields_and_links(minor: int, fields: set[str], relations: list[str]) -> None:
+    shown = body(replies.provider(call(minor), PROVIDER))
+    assert set(shown) == {"uuid", "name", "generation", "links"} | fields
+    assert [link["rel"] for link in shown["links"]] == relations
+    address = f"/placement/resource_providers/{CHILD}"
+    assert [link["href"] for link in shown["links"]] == [address, *(f"{address}/{name}" for name in relations[1:])]
+
+
+def test_a_root_has_a_null_parent() -> None:
+    shown = body(replies.provider(call(14), Provider(ROOT, "root", 0, None, ROOT)))
+    assert shown["parent_provider_uuid"] is None
+    assert shown["root_provider_uuid"] == ROOT
+
+
+def test_caches_are_told_from_one_version_on() -> None:
+    assert replies.provider(call(14), PROVIDER).headers == []
+    assert replies.provider(call(15), PROVIDER).headers == [("last-modified", LATER), ("cache-control", "no-cache")]
+
+
+def test_a_list_changed_when_its_newest_part_did() -> None:
+    older = Provider(ROOT, "root", 0, None, ROOT, LATER_US - 5_000_000)
+    assert header(replies.providers(call(15), [older, PROVIDER, older]), "last-modified") == LATER
+
+
+def test_an_empty_list_changed_now() -> None:
+    stamp = header(replies.providers(call(15), []), "last-modified")
+    assert stamp is not None
+    assert stamp != LATER
+
+
+def test_inventories_have_the_providers_generation() -> None:
+    stocks = {"VCPU": Stock(Inventory(8), 3, LATER_US)}
+    shown = replies.inventories(call(39), ProviderInventories(PROVIDER, stocks))
+    assert body(shown) == {
+        "resource_provider_generation": 3,
+        "inventories": {
+            "VCPU": {
+                "total": 8,
+                "reserved": 0,
+                "min_unit": 1,
+                "max_unit": 2147483647,
+                "step_size": 1,
+                "allocation_ratio": 1.0,
+            }
+        },
+    }
+    assert header(shown, "last-modified") == LATER
+
+
+def test_no_inventories_do_not_say_when_they_changed() -> None:
+    for shown in (
+        replies.inventories(call(39), ProviderInventories(PROVIDER, {})),
+        replies.inventories_now(call(39), InventoriesNow(4, {})),
+    ):
+        assert shown.headers == [("cache-control", "no-cache")]
+
+
+def test_one_inventory_holds_the_generation_inside() -> None:
+    shown = body(replies.inventory(call(0), Inventory(8, allocation_ratio=16.0), 5, status=201))
+    assert shown["resource_provider_generation"] == 5
+    assert shown["allocation_ratio"] == 16.0
+    assert len(shown) == 7
+
+
+def test_labels_link_to_themselves() -> None:
+    shown = replies.resource_classes(call(15), [Label("VCPU", True, LATER_US), Label("CUSTOM_A", False, 0)])
+    assert body(shown) == {
+        "resource_classes": [
+            {"name": name, "links": [{"rel": "self", "href": f"/placement/resource_classes/{name}"}]}
+            for name in ("VCPU", "CUSTOM_A")
+        ]
+    }
+    assert header(shown, "last-modified") == LATER
+
+
+def test_traits_are_names() -> None:
+    assert body(replies.traits(call(6), [Label("A", True), Label("B", False)])) == {"traits": ["A", "B"]}
+
+
+def test_traits_of_a_provider_have_its_generation() -> None:
+    expected = {"traits": ["A"], "resource_provider_generation": 3}
+    assert body(replies.provider_traits(call(6), ProviderTraits(PROVIDER, ("A",)))) == expected
+    assert body(replies.provider_traits_now(call(6), TraitsNow(3, ("A",)))) == expected
+
+
+def test_aggregates_gain_a_generation() -> None:
+    now = AggregatesNow(4, (ROOT,))
+    assert body(replies.aggregates_now(call(18), now)) == {"aggregates": [ROOT]}
+    assert body(replies.aggregates_now(call(19), now)) == {"aggregates": [ROOT], "resource_provider_generation": 4}
+
+
+HELD = ConsumerAllocations(
+    Consumer(CHILD, "p", "u", None, 7), {ROOT: ProviderHeld(2, {"VCPU": 1})}, LATER_US
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("minor", "more"),
+    [
+        (11, {}),
+        (12, {"project_id": "p", "user_id": "u"}),
+        (28, {"project_id": "p", "user_id": "u", "consumer_generation": 7}),
+        (38, {"project_id": "p", "user_id": "u", "consumer_generation": 7, "consumer_type": "unknown"}),
+    ],
+)
+def test_a_consumer_gains_fields(minor: int, more: dict[str, object]) -> None:
+    allocations = {ROOT: {"generation": 2, "resources": {"VCPU": 1}}}
+    assert body(replies.consumer_allocations(call(minor), HELD)) == {"allocations": allocations, **more}
+
+
+def test_of_a_consumer_that_holds_nothing_nothing_is_shown() -> None:
+    assert body(replies.consumer_allocations(call(39), None)) == {"allocations": {}}
+
+
+@pytest.mark.parametrize(("minor", "more"), [(27, {}), (28, {"consumer_generation": 7})])
+def test_what_is_held_on_a_provider(minor: int, more: dict[str, object]) -> None:
+    held = ProviderAllocations(5, {CHILD: ConsumerHeld(7, {"VCPU": 1})})
+    assert body(replies.provider_allocations(call(minor), held)) == {
+        "allocations": {CHILD: {"resources": {"VCPU": 1}, **more}},
+        "resource_provider_generation": 5,
+    }
+
+
+def test_a_provider_uses_nothing_of_what_is_idle() -> None:
+    stocks = {"VCPU": Stock(Inventory(8), 3), "DISK_GB": Stock(Inventory(8), 0)}
+    assert body(replies.provider_usages(call(0), ProviderInventories(PROVIDER, stocks))) == {
+        "resource_provider_generation": 3,
+        "usages": {"VCPU": 3, "DISK_GB": 0},
+    }
+
+
+USAGES = (TypeUsage("INSTANCE", 2, {"VCPU": 3, "DISK_GB": 1}), TypeUsage(None, 1, {"VCPU": 4}))
+
+
+@pytest.mark.parametrize(
+    ("minor", "together", "usages"),
+    [
+        (9, True, {"VCPU": 7, "DISK_GB": 1}),
+        (38, True, {"all": {"consumer_count": 3, "VCPU": 7, "DISK_GB": 1}}),
+        (
+            38,
+            False,
+            {
+                "INSTANCE": {"consumer_count": 2, "VCPU": 3, "DISK_GB": 1},
+                "unknown": {"consumer_count": 1, "VCPU": 4},
+            },
+        ),
+    ],
+)
+def test_usages_are_shown_by_type_or_summed_up(minor: int, together: bool, usages: object) -> None:
+    assert body(replies.usages(call(minor), USAGES, together)) == {"usages": usages}
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_no_usage_has_no_groups(together: bool) -> None:
+    assert body(replies.usages(call(38), (), together)) == {"usages": {}}
+
+
+def test_a_location_is_a_whole_address() -> None:
+    assert replies.location(call(0), "/traits/A") == ("location", "http://host:8778/placement/traits/A")
+
+
+def test_a_reply_without_a_body_has_no_type() -> None:
+    assert replies.without_body() == Response(204)
+
+
+# Candidates
+
+ANSWER = Answer(
+    candidates=(Candidate({ROOT: {"VCPU": 1}, CHILD: {"VGPU": 2}}, {"": (ROOT,), "_G": (CHILD,)}),),
+    summaries={
+        CHILD: ProviderSummary(
+            CHILD,
+            ROOT,
+            ROOT,
+            MappingProxyType({"VGPU": ResourceSummary(4, 1), "DISK_GB": ResourceSummary(9, 0)}),
+            ("A", "B"),
+        )
+    },
+    trail=(),
+)
+REQUEST = CandidateRequest((RequestGroup("", {"VCPU": 1}), RequestGroup("_G", {"VGPU": 2})))
+
+
+def candidates(minor: int, answer: Answer = ANSWER) -> Response:
+    return candidate_replies.candidates(call(minor), REQUEST, answer)
+
+
+def test_candidates_were_lists_once() -> None:
+    assert body(candidates(11))["allocation_requests"] == [
+        {
+            "allocations": [
+                {"resource_provider": {"uuid": ROOT}, "resources": {"VCPU": 1}},
+                {"resource_provider": {"uuid": CHILD}, "resources": {"VGPU": 2}},
+            ]
+        }
+    ]
+
+
+@pytest.mark.parametrize(("minor", "more"), [(12, {}), (34, {"mappings": {"": [ROOT], "_G": [CHILD]}})])
+def test_candidates_are_keyed_and_gain_mappings(minor: int, more: dict[str, object]) -> None:
+    allocations = {ROOT: {"resources": {"VCPU": 1}}, CHILD: {"resources": {"VGPU": 2}}}
+    assert body(candidates(minor))["allocation_requests"] == [{"allocations": allocations, **more}]
+
+
+VGPU = {"VGPU": {"capacity": 4, "used": 1}}
+ALL = {**VGPU, "DISK_GB": {"capacity": 9, "used": 0}}
+
+
+@pytest.mark.parametrize(
+    ("minor", "summary"),
+    [
+        (16, {"resources": VGPU}),
+        (17, {"resources": VGPU, "traits": ["A", "B"]}),
+        (27, {"resources": ALL, "traits": ["A", "B"]}),
+        (
+            29,
+            {"resources": ALL, "traits": ["A", "B"], "parent_provider_uuid": ROOT, "root_provider_uuid": ROOT},
+        ),
+    ],
+)
+def test_summaries_grow(minor: int, summary: dict[str, object]) -> None:
+    assert body(candidates(minor))["provider_summaries"] == {CHILD: summary}
+
+
+def test_an_answer_cut_short_says_so() -> None:
+    assert header(candidates(39), "ullage-truncated") is None
+    assert header(candidates(39, Answer((), {}, (), truncated=True)), "ullage-truncated") == "true"
+
+
+def test_candidates_are_of_this_moment() -> None:
+    assert candidates(14).headers == []
+    assert header(candidates(15), "cache-control") == "no-cache"
+    assert header(candidates(15), "last-modified") is not None
