@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from ullage.cli.trouble import Trouble
 from ullage.engine.select import select
@@ -22,6 +23,7 @@ from ullage.storage import check, reads
 from ullage.storage.committer import Committer
 from ullage.storage.trouble import StorageTrouble
 from ullage.storage.unit import Store
+from ullage.storage.upgrade import require_current
 
 
 @contextmanager
@@ -63,7 +65,11 @@ def findings(url: str) -> tuple[list[str], list[str]]:
 
     Raises Trouble, also for a database that holds no ledger.
     """
+    file = Path(url.removeprefix("sqlite:///").partition("?")[0])
+    if url.startswith("sqlite:///") and not file.is_file():
+        raise Trouble(f"there is no database file {file}")  # SQLite would make it
     with opened(url) as store, store.reading() as connection:
+        require_current(connection)
         return check.breaches(connection), check.notes(connection)
 
 

@@ -20,6 +20,10 @@ class ServerUnfit(StorageTrouble):
     """The database server is too old, or of the wrong kind."""
 
 
+class SchemaMissing(StorageTrouble):
+    """The database has no schema, or an older one."""
+
+
 class SchemaTooNew(StorageTrouble):
     """The database was upgraded by a newer Ullage than this."""
 

@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from ullage.storage import catalogue
-from ullage.storage.trouble import SchemaTooNew
+from ullage.storage.trouble import SchemaMissing, SchemaTooNew
 from ullage.storage.unit import Store, again
 
 ATTEMPTS = 10
@@ -20,6 +20,12 @@ ATTEMPTS = 10
 def upgrade(store: Store, now_us: int) -> None:
     """See `Store.upgrade`."""
     again(store.dialect, lambda: _upgrade(store, now_us), ATTEMPTS)
+
+
+def require_current(connection: Connection) -> None:
+    """Raise SchemaMissing or SchemaTooNew unless the database has exactly the schema of this code."""
+    if not _has_schema(connection, ScriptDirectory.from_config(_config())):
+        raise SchemaMissing("The database holds no ledger, or one of an older Ullage; `ullage db upgrade` sees to that")
 
 
 def _upgrade(store: Store, now_us: int) -> None:
