@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 import pytest
-
 import servers
+
 from ullage.storage.unit import Store
 
 Servers = Callable[[str], servers.Server]
@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _concerns(item: pytest.Item) -> bool:
     marker = item.get_closest_marker("databases")
     parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    return marker is None or parameters["database_name"] in marker.args
+    return marker is None or parameters.get("database_name") in (None, *marker.args)
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,8 @@ from ullage.storage.unit import Store
 NAMES = ("sqlite", "postgresql", "mariadb")
 START_SECONDS_MAX = 60
 START_ATTEMPTS = 4
+FOLDER = "ullage-tests"
+MEMORY_BYTES_MIN = 4 * 2**30
 
 
 class ServerMissing(Exception):
@@ -306,18 +308,18 @@ AnyDaemon = TypeVar("AnyDaemon", bound=Daemon)
 @contextlib.contextmanager
 def sqlite() -> Iterator[Sqlite]:
     """A folder for SQLite files, removed at the end."""
-    with _folder() as folder:
+    with _folder(None) as folder:
         yield Sqlite(folder)
 
 
 def postgresql(*, durable: bool = False) -> contextlib.AbstractContextManager[Postgresql]:
     """A running PostgreSQL, ended and removed at the end."""
-    return _running(lambda folder: Postgresql(folder, durable=durable))
+    return _running(lambda folder: Postgresql(folder, durable=durable), durable=durable)
 
 
 def mariadb(*, durable: bool = False) -> contextlib.AbstractContextManager[Mariadb]:
     """A running MariaDB, ended and removed at the end."""
-    return _running(lambda folder: Mariadb(folder, durable=durable))
+    return _running(lambda folder: Mariadb(folder, durable=durable), durable=durable)
 
 
 def running(name: str, *, durable: bool = False) -> contextlib.AbstractContextManager[Server]:
@@ -328,8 +330,8 @@ def running(name: str, *, durable: bool = False) -> contextlib.AbstractContextMa
 
 
 @contextlib.contextmanager
-def _running(make: Callable[[Path], AnyDaemon]) -> Iterator[AnyDaemon]:
-    with _folder() as folder:
+def _running(make: Callable[[Path], AnyDaemon], *, durable: bool) -> Iterator[AnyDaemon]:
+    with _folder(None if durable else _memory()) as folder:
         server = make(folder)
         server.give_folder()
         server.initialise()
@@ -341,9 +343,20 @@ def _running(make: Callable[[Path], AnyDaemon]) -> Iterator[AnyDaemon]:
 
 
 @contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="ullage-tests-") as folder:
+def _folder(parent: Path | None) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix=f"{FOLDER}-{os.getpid()}-", dir=parent) as folder:
         yield Path(folder)
+
+
+def _memory() -> Path | None:
+    """A file system in memory, if there is one with plenty of room; freed of what killed runs have left there."""
+    memory = Path("/dev/shm")
+    if not memory.is_dir() or shutil.disk_usage(memory).free < MEMORY_BYTES_MIN:
+        return None
+    for left in memory.glob(f"{FOLDER}-*"):
+        if not Path(f"/proc/{left.name.split('-')[2]}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+    return memory
 
 
 def _need(program: Path | None, product: str, package: str) -> Path:

@@ -147,8 +147,9 @@ def _release(connection: Connection) -> None:
     try:
         connection.close()  # rolls back what was not committed
     except DBAPIError:
-        connection.invalidate()
-        connection.close()
+        if not connection.closed:
+            connection.invalidate()
+            connection.close()
 
 
 def run(store: Store, operation: Callable[[Connection], T], attempts: int = 10) -> T:

@@ -1,0 +1,301 @@
+"""What the ledger holds, as model objects. Each function reads on a connection of `Store.reading`: one snapshot.
+
+`updated_us` of a collection is the newest of the rows shown (0: there are none). Where a thing is addressed and does
+not exist, the `Missing` of its kind is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Select, Table, bindparam, func, select
+
+from ullage.model.allocation import (
+    NOT_SAID,
+    Consumer,
+    ConsumerAllocations,
+    ConsumerHeld,
+    NotSaid,
+    ProviderAllocations,
+    ProviderHeld,
+    TypeUsage,
+)
+from ullage.model.errors import ProviderMissing, ResourceClassMissing, TraitMissing
+from ullage.model.inventory import Inventory
+from ullage.model.provider import Label, Provider, ProviderAggregates, ProviderInventories, ProviderTraits, Stock
+from ullage.storage import tables
+
+NAMES_MAX = 500
+"""How many names one statement looks for."""
+
+
+def provider(connection: Connection, uuid: str) -> Provider:
+    """One provider."""
+    return _as_provider(_provider_row(connection, uuid))
+
+
+def provider_inventories(connection: Connection, uuid: str) -> ProviderInventories:
+    """A provider with all it offers and what is used of it."""
+    row = _provider_row(connection, uuid)
+    rows = connection.execute(_INVENTORIES, {"provider_id": row.id})
+    stocks = {name: Stock(Inventory(*amounts), used, updated_us) for name, *amounts, used, updated_us in rows}
+    return ProviderInventories(_as_provider(row), stocks)
+
+
+def provider_traits(connection: Connection, uuid: str) -> ProviderTraits:
+    """A provider with its traits."""
+    row = _provider_row(connection, uuid)
+    names, updated_us = _labels_of(connection, _PROVIDER_TRAITS, row.id)
+    return ProviderTraits(_as_provider(row), names, updated_us)
+
+
+def provider_aggregates(connection: Connection, uuid: str) -> ProviderAggregates:
+    """A provider with its aggregates."""
+    row = _provider_row(connection, uuid)
+    uuids, updated_us = _labels_of(connection, _PROVIDER_AGGREGATES, row.id)
+    return ProviderAggregates(_as_provider(row), uuids, updated_us)
+
+
+def provider_allocations(connection: Connection, uuid: str) -> ProviderAllocations:
+    """Everything held on a provider, by consumer in the order of their keys."""
+    row = _provider_row(connection, uuid)
+    held: dict[str, ConsumerHeld] = {}
+    resources: dict[str, dict[str, int]] = {}
+    rows = connection.execute(_PROVIDER_ALLOCATIONS, {"provider_id": row.id}).all()
+    for each in rows:
+        resources.setdefault(each.uuid, {})[each.name] = each.used
+        held[each.uuid] = ConsumerHeld(each.generation, resources[each.uuid])
+    return ProviderAllocations(row.generation, held, _newest(rows))
+
+
+def consumer_allocations(connection: Connection, consumer_uuid: str) -> ConsumerAllocations | None:
+    """A consumer and everything it holds, by provider in the order of their keys; None if it holds nothing."""
+    row = connection.execute(_CONSUMER, {"uuid": consumer_uuid}).one_or_none() if _may_exist(consumer_uuid) else None
+    if row is None:
+        return None
+    held: dict[str, ProviderHeld] = {}
+    resources: dict[str, dict[str, int]] = {}
+    rows = connection.execute(_CONSUMER_ALLOCATIONS, {"consumer_id": row.id}).all()
+    for each in rows:
+        resources.setdefault(each.uuid, {})[each.name] = each.used
+        held[each.uuid] = ProviderHeld(each.generation, resources[each.uuid])
+    consumer = Consumer(row.uuid, row.project, row.user, row.consumer_type, row.generation)
+    return ConsumerAllocations(consumer, held, _newest(rows))
+
+
+def resource_classes(connection: Connection) -> tuple[Label, ...]:
+    """All classes: the standard ones in the catalogue's order, then the others in the order of their making."""
+    table = tables.resource_classes
+    rows = connection.execute(_LABELS[table].order_by(table.c.standard.desc(), table.c.id))
+    return tuple(Label(row.name, row.standard, row.updated_us) for row in rows)
+
+
+def resource_class(connection: Connection, name: str) -> Label:
+    """One class."""
+    label = _label(connection, tables.resource_classes, name)
+    if label is None:
+        raise ResourceClassMissing(name)
+    return label
+
+
+def traits(
+    connection: Connection, names: frozenset[str] | None, prefix: str | None, associated: bool | None
+) -> tuple[Label, ...]:
+    """Traits of which all that is said is true, sorted by name.
+
+    `names`: it is one of these; `prefix`: its name begins so; `associated`: some provider has it, or none has.
+    """
+    table = tables.traits
+    statement = _LABELS[table]
+    if prefix is not None:
+        if not _may_exist(prefix):
+            return ()
+        statement = statement.where(func.substr(table.c.name, 1, len(prefix)) == prefix)
+    if associated is not None:
+        has_any = (
+            select(tables.provider_traits.c.trait_id).where(tables.provider_traits.c.trait_id == table.c.id).exists()
+        )
+        statement = statement.where(has_any if associated else ~has_any)
+    if names is None:
+        found: Iterable[Any] = connection.execute(statement)
+    else:
+        found = _named(connection, statement, table, names)
+    return tuple(sorted((Label(row.name, row.standard, row.updated_us) for row in found), key=lambda label: label.name))
+
+
+def trait(connection: Connection, name: str) -> Label:
+    """One trait."""
+    label = _label(connection, tables.traits, name)
+    if label is None:
+        raise TraitMissing(name)
+    return label
+
+
+def usages(
+    connection: Connection, project: str, user: str | None, consumer_type: str | NotSaid | None
+) -> tuple[TypeUsage, ...]:
+    """What the consumers of a project (and of a user, if one is said) hold: one sum for each type of consumer.
+
+    `consumer_type`: only this one, or only consumers without a type (None). In order of the types' names, None last.
+    """
+    if not all(_may_exist(each) for each in (project, user, consumer_type) if isinstance(each, str)):
+        return ()
+    counts = _narrowed(_CONSUMER_COUNTS, project, user, consumer_type)
+    sums = _narrowed(_USAGES, project, user, consumer_type)
+    resources: dict[str | None, dict[str, int]] = {}
+    for type_name, class_name, used in connection.execute(sums):
+        resources.setdefault(type_name, {})[class_name] = int(used)
+    found = [TypeUsage(name, count, resources.get(name, {})) for name, count in connection.execute(counts)]
+    return tuple(sorted(found, key=lambda usage: (usage.consumer_type is None, usage.consumer_type or "")))
+
+
+def _provider_row(connection: Connection, uuid: str) -> Any:
+    row = connection.execute(_PROVIDER, {"uuid": uuid}).one_or_none() if _may_exist(uuid) else None
+    if row is None:
+        raise ProviderMissing(uuid)
+    return row
+
+
+def _as_provider(row: Any) -> Provider:
+    return Provider(row.uuid, row.name, row.generation, row.parent_uuid, row.root_uuid, row.updated_us)
+
+
+def _labels_of(connection: Connection, statement: Select[Any], provider_id: int) -> tuple[tuple[str, ...], int]:
+    rows = connection.execute(statement, {"provider_id": provider_id}).all()
+    return tuple(row[0] for row in rows), _newest(rows)
+
+
+def _newest(rows: Iterable[Any]) -> int:
+    return max((row.updated_us for row in rows), default=0)
+
+
+def _label(connection: Connection, table: Table, name: str) -> Label | None:
+    rows = _named(connection, _LABELS[table], table, frozenset((name,)))
+    return next((Label(row.name, row.standard, row.updated_us) for row in rows), None)
+
+
+def _named(connection: Connection, statement: Select[Any], table: Table, names: frozenset[str]) -> Iterable[Any]:
+    wanted = sorted(filter(_may_exist, names))
+    for start in range(0, len(wanted), NAMES_MAX):
+        yield from connection.execute(statement.where(table.c.name.in_(wanted[start : start + NAMES_MAX])))
+
+
+def _may_exist(text: str) -> bool:
+    return "\0" not in text  # PostgreSQL would refuse the question, not answer it with nothing
+
+
+def _narrowed(
+    statement: Select[Any], project: str, user: str | None, consumer_type: str | NotSaid | None
+) -> Select[Any]:
+    statement = statement.where(tables.projects.c.external_id == project)
+    if user is not None:
+        statement = statement.where(tables.users.c.external_id == user)
+    if consumer_type is not NOT_SAID:
+        statement = statement.where(tables.consumer_types.c.name == consumer_type)  # None: IS NULL
+    return statement
+
+
+_parents = tables.providers.alias("parents")
+_roots = tables.providers.alias("roots")
+
+_PROVIDER = (
+    select(
+        *tables.providers.c["id", "uuid", "name", "generation", "updated_us"],
+        _parents.c.uuid.label("parent_uuid"),
+        _roots.c.uuid.label("root_uuid"),
+    )
+    .join_from(tables.providers, _roots, _roots.c.id == tables.providers.c.root_id)
+    .outerjoin(_parents, _parents.c.id == tables.providers.c.parent_id)
+    .where(tables.providers.c.uuid == bindparam("uuid"))
+)
+
+_INVENTORIES = (
+    select(
+        tables.resource_classes.c.name,
+        *tables.inventories.c["total", "reserved", "min_unit", "max_unit", "step_size", "allocation_ratio"],
+        *tables.inventories.c["used", "updated_us"],
+    )
+    .join_from(tables.inventories, tables.resource_classes)
+    .where(tables.inventories.c.provider_id == bindparam("provider_id"))
+    .order_by(tables.resource_classes.c.name)
+)
+
+_PROVIDER_TRAITS = (
+    select(tables.traits.c.name, tables.provider_traits.c.updated_us)
+    .join_from(tables.provider_traits, tables.traits)
+    .where(tables.provider_traits.c.provider_id == bindparam("provider_id"))
+    .order_by(tables.traits.c.name)
+)
+
+_PROVIDER_AGGREGATES = (
+    select(tables.aggregates.c.uuid, tables.provider_aggregates.c.updated_us)
+    .join_from(tables.provider_aggregates, tables.aggregates)
+    .where(tables.provider_aggregates.c.provider_id == bindparam("provider_id"))
+    .order_by(tables.aggregates.c.uuid)
+)
+
+_is_class_of_allocation = tables.resource_classes.c.id == tables.allocations.c.resource_class_id
+
+_PROVIDER_ALLOCATIONS = (
+    select(
+        *tables.consumers.c["uuid", "generation"],
+        tables.resource_classes.c.name,
+        *tables.allocations.c["used", "updated_us"],
+    )
+    .join_from(tables.allocations, tables.consumers)
+    .join(tables.resource_classes, _is_class_of_allocation)
+    .where(tables.allocations.c.provider_id == bindparam("provider_id"))
+    .order_by(tables.consumers.c.id, tables.resource_classes.c.id)
+)
+
+_CONSUMER = (
+    select(
+        *tables.consumers.c["id", "uuid", "generation"],
+        tables.projects.c.external_id.label("project"),
+        tables.users.c.external_id.label("user"),
+        tables.consumer_types.c.name.label("consumer_type"),
+    )
+    .join_from(tables.consumers, tables.projects)
+    .join(tables.users)
+    .outerjoin(tables.consumer_types)
+    .where(tables.consumers.c.uuid == bindparam("uuid"))
+)
+
+_CONSUMER_ALLOCATIONS = (
+    select(
+        *tables.providers.c["uuid", "generation"],
+        tables.resource_classes.c.name,
+        *tables.allocations.c["used", "updated_us"],
+    )
+    .join_from(tables.allocations, tables.providers, tables.providers.c.id == tables.allocations.c.provider_id)
+    .join(tables.resource_classes, _is_class_of_allocation)
+    .where(tables.allocations.c.consumer_id == bindparam("consumer_id"))
+    .order_by(tables.providers.c.id, tables.resource_classes.c.id)
+)
+
+_LABELS = {
+    table: select(*table.c["name", "standard", "updated_us"]) for table in (tables.resource_classes, tables.traits)
+}
+
+_owned_consumers = (
+    tables.consumers.join(tables.projects, tables.projects.c.id == tables.consumers.c.project_id)
+    .join(tables.users, tables.users.c.id == tables.consumers.c.user_id)
+    .outerjoin(tables.consumer_types, tables.consumer_types.c.id == tables.consumers.c.consumer_type_id)
+)
+
+_CONSUMER_COUNTS = (
+    select(tables.consumer_types.c.name, func.count())
+    .select_from(_owned_consumers)
+    .group_by(tables.consumer_types.c.name)
+)
+
+_USAGES = (
+    select(tables.consumer_types.c.name, tables.resource_classes.c.name, func.sum(tables.allocations.c.used))
+    .select_from(
+        _owned_consumers.join(tables.allocations, tables.allocations.c.consumer_id == tables.consumers.c.id).join(
+            tables.resource_classes, _is_class_of_allocation
+        )
+    )
+    .group_by(tables.consumer_types.c.name, tables.resource_classes.c.name)
+)
