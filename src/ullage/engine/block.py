@@ -43,15 +43,15 @@ def span(entries: Integers, label: int) -> tuple[int, int]:
     return int(start), int(stop)
 
 
-def mark(mask: Mask, entries: Integers) -> None:
+def put(mask: Mask, entries: Integers, values: Mask | bool) -> None:
     """Set a block's own mask (`BLOCK_SIZE` elements) at the places of some entries of one label."""
     if len(entries) == 0:
         return
     first, last = int(entries[0]) & PLACE_MASK, int(entries[-1]) & PLACE_MASK
     if last - first + 1 == len(entries):
-        mask[first : last + 1] = True  # a run, as most labels of a fleet are, costs a tenth of single places
+        mask[first : last + 1] = values  # a run, as most labels of a fleet are, costs a tenth of single places
     else:
-        mask[entries & PLACE_MASK] = True
+        mask[entries & PLACE_MASK] = values
 
 
 def capacities(total: Integers, reserved: Integers, allocation_ratio: Floats) -> Floats:
@@ -172,7 +172,7 @@ class Block:
     def present(self) -> Mask:
         """By place: whether there is a provider."""
         mask = np.zeros(BLOCK_SIZE, np.bool_)
-        mark(mask, self.places)
+        put(mask, self.places, True)
         return mask
 
     @cached_property

@@ -13,6 +13,8 @@ from ullage.engine.persistent import ShardedMap
 from ullage.model.names import SHARING_TRAIT
 from ullage.model.provider import Provider
 
+NO_POSITION = -1
+
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
@@ -66,14 +68,19 @@ class Snapshot:
         return None if index is None else index << PLACE_BITS | key & PLACE_MASK
 
     def positions(self, keys: Integers) -> Integers:
-        """The positions of those keys whose blocks exist."""
+        """The positions of some provider keys, NO_POSITION for those whose blocks do not exist."""
+        if not self.blocks:
+            return np.full(len(keys), NO_POSITION, np.int64)
         numbers = keys >> PLACE_BITS
-        indexes = self.numbers.searchsorted(numbers)
-        known = indexes < len(self.blocks)
-        known[known] = self.numbers[indexes[known]] == numbers[known]
-        if not known.all():
-            indexes, keys = indexes[known], keys[known]
-        return np.asarray(indexes << PLACE_BITS | keys & PLACE_MASK)
+        first = int(self.numbers[0])
+        if int(self.numbers[-1]) - first + 1 == len(self.numbers):
+            indexes = numbers - first  # without gaps, as usual, no search is needed
+            known = (indexes >= 0) & (indexes < len(self.numbers))
+        else:
+            indexes = self.numbers.searchsorted(numbers)
+            known = indexes < len(self.numbers)
+            known[known] = self.numbers[indexes[known]] == numbers[known]
+        return np.where(known, indexes << PLACE_BITS | keys & PLACE_MASK, NO_POSITION)
 
     def keys(self, positions: Integers) -> Integers:
         """The provider keys of some positions."""
@@ -82,15 +89,15 @@ class Snapshot:
     # Masks
 
     def nobody(self) -> Mask:
-        """A mask of no provider."""
+        """A new mask of no provider."""
         return np.zeros((len(self.blocks), BLOCK_SIZE), np.bool_)
 
     def everybody(self) -> Mask:
-        """A mask of all providers."""
+        """A new mask of all providers."""
         return _stacked([block.present for block in self.blocks])
 
     def branched(self) -> Mask:
-        """A mask of the roots that have descendants."""
+        """A new mask of the roots that have descendants."""
         return _stacked([block.branched for block in self.blocks])
 
     # Single providers

@@ -1,0 +1,348 @@
+"""Choosing one provider for every slot under one anchor: lazily, so that the first answers cost only themselves.
+
+A walk goes depth first through the choices of the slots. What cannot be completed is left as early as is cheap to see:
+choices that can be part of no subtree are struck out beforehand; a slot of a run of alike slots leaves seats for the
+rest of its run; and once many tries have led nowhere, each step is first checked by a matching. What stays hard
+(packing unequal amounts is) is cut by `Effort`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ullage.engine.block import NO_KEY
+from ullage.engine.effort import FREE_PER_PROVIDER, FRUITLESS_AT_ANCHOR_MAX, TROUBLE, Effort
+from ullage.engine.lineage import Lineage, in_one_subtree
+from ullage.engine.matching import seats_all
+
+Assignment = tuple[int, ...]
+"""A provider key per slot, in the order of the request's slots."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a request says about its slots together. Slots are named by their index."""
+
+    is_suffixed: tuple[bool, ...]
+    demands: tuple[tuple[tuple[int, int], ...], ...]
+    """Per slot its (class key, amount) pairs."""
+    contended: frozenset[int] = frozenset()
+    """The classes that several slots want, so that what they take of one provider must be added up."""
+    isolate: bool = False
+    subtrees: tuple[tuple[int, ...], ...] = ()
+    one_provider_per_tree: bool = False
+    traits_together: int = 0
+    """A bit for every set of traits of which the unsuffixed slots' providers must have one between them."""
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """One root with what could fill each slot under it, and what is known of those providers."""
+
+    key: int
+    choices: tuple[tuple[int, ...], ...]
+    room: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
+    """Class key -> provider key -> the most that all slots together may take; for contended classes."""
+    roots: Mapping[int, int] = field(default_factory=dict)
+    """Provider key -> root key; if no two providers of a tree may be used."""
+    traits: Mapping[int, int] = field(default_factory=dict)
+    """Provider key -> the bits of `traits_together` that it brings, if any are wanted."""
+
+
+@dataclass
+class _Seat:
+    """A slot as the walk sees it."""
+
+    slot: int
+    choices: tuple[int, ...]
+    is_suffixed: bool
+    gives: bool
+    """Whether its provider gives resources."""
+    wants: tuple[tuple[dict[int, int], int], ...]
+    """For each contended class what is left by provider, and the amount wanted of it."""
+    subtrees: tuple[int, ...]
+    run_left: int = 1
+    """How many slots of its run begin here: alike in choices, wants and subtrees, they are interchangeable."""
+    continues_run: bool = False
+
+
+class Walk:
+    """All ways to fill the slots under one anchor. A walk is made for one pass and not used again.
+
+    `distinct`: of assignments that only swap the providers of alike slots one is made, and where slots without
+    resources can be filled in several ways one way is.
+    """
+
+    def __init__(self, rules: Rules, anchor: Anchor, lineage: Lineage, effort: Effort, distinct: bool) -> None:
+        self._rules = rules
+        self._anchor = anchor
+        self._lineage = lineage
+        self._effort = effort
+        self._distinct = distinct
+        self._room = {class_key: dict(left) for class_key, left in anchor.room.items()}
+        choices, self._tops = _struck_out(rules, anchor, lineage)
+        self.is_hopeless = not all(choices)
+        """Whether some slot has no choice left, before any was tried."""
+        self.is_finished = self.is_hopeless
+        """Whether everything was tried; otherwise the walk was cut."""
+        self._seats = self._in_order(choices)
+        count = len(self._seats)
+        self._tries = 0
+        self._next = [0] * count
+        self._stop = [0] * count
+        self._chosen = [0] * count
+        self._used: set[int] = set()
+        self._tree_users: dict[int, list[int]] = {}
+        self._covered = [0] * (count + 1)
+        self._coming_traits = self._traits_from(count)
+        self._lowest = [[NO_KEY] * (count + 1) for _ in rules.subtrees]
+        self._has_top = [[False] * (count + 1) for _ in rules.subtrees]
+        self._coming_tops = [self._choices_from(count, number) for number in range(len(rules.subtrees))]
+        self._has_tree_rules = bool(rules.subtrees or rules.one_provider_per_tree or rules.traits_together)
+
+    def assignments(
+        self, accept: Callable[[Assignment], bool], refusals_max: int | None = None
+    ) -> Iterator[Assignment]:
+        """Those assignments that `accept` takes. Gives up after so many refusals in a row, if a number is said."""
+        if self.is_hopeless:
+            return
+        last = len(self._seats) - 1
+        back = self._last_giving() if self._distinct else last
+        refusals = 0
+        depth = 0
+        self._enter(0)
+        while not self._is_exhausted():
+            if not self._take_next(depth):
+                if depth == 0:
+                    self.is_finished = True
+                    break
+                depth -= 1
+                self._give_back(depth)
+            elif depth < last:
+                if self._tries > TROUBLE and not self._can_complete(depth + 1):
+                    self._give_back(depth)
+                else:
+                    depth += 1
+                    self._enter(depth)
+            else:
+                assignment = self._assignment()
+                for taken in range(last, back - 1, -1):
+                    self._give_back(taken)
+                depth = back
+                if accept(assignment):
+                    self._flush(free=FREE_PER_PROVIDER * (last + 1))
+                    refusals = 0
+                    yield assignment
+                else:
+                    self._tries += last + 1
+                    refusals += 1
+                    if refusals_max is not None and refusals > refusals_max:
+                        break
+        self._flush(free=0)
+
+    # Preparation
+
+    def _in_order(self, choices: Sequence[tuple[int, ...]]) -> list[_Seat]:
+        """Slots in the order of the walk: those that give resources first, the fewest choices first, runs together."""
+        rules = self._rules
+        kinds: dict[object, int] = {}
+        ordered = []
+        for slot, some in enumerate(choices):
+            demands = rules.demands[slot]
+            wants = tuple((self._room[key], amount) for key, amount in demands if key in rules.contended)
+            subtrees = tuple(number for number, slots in enumerate(rules.subtrees) if slot in slots)
+            seat = _Seat(slot, some, rules.is_suffixed[slot], bool(demands), wants, subtrees)
+            kind = kinds.setdefault((demands, some, subtrees, seat.is_suffixed), slot)
+            ordered.append((not seat.gives, len(some), kind, slot, seat))
+        ordered.sort(key=lambda entry: entry[:4])
+        seats = [entry[4] for entry in ordered]
+        for place in range(len(seats) - 2, -1, -1):
+            if ordered[place][2] == ordered[place + 1][2]:
+                seats[place].run_left = seats[place + 1].run_left + 1
+                seats[place + 1].continues_run = True
+        return seats
+
+    def _last_giving(self) -> int:
+        return max(depth for depth, seat in enumerate(self._seats) if seat.gives)
+
+    def _traits_from(self, count: int) -> list[int]:
+        """By depth: the bits of `traits_together` that the slots from there on could bring."""
+        coming = [0] * (count + 1)
+        if self._rules.traits_together:
+            for depth in range(count - 1, -1, -1):
+                coming[depth] = coming[depth + 1]
+                if not self._seats[depth].is_suffixed:
+                    for provider in self._seats[depth].choices:
+                        coming[depth] |= self._anchor.traits[provider]
+        return coming
+
+    def _choices_from(self, count: int, number: int) -> list[tuple[frozenset[int], ...]]:
+        """By depth: the distinct choices of the slots of a subtree from there on."""
+        coming: list[tuple[frozenset[int], ...]] = [()] * (count + 1)
+        known: set[tuple[int, ...]] = set()
+        for depth in range(count - 1, -1, -1):
+            coming[depth] = coming[depth + 1]
+            seat = self._seats[depth]
+            if number in seat.subtrees and seat.choices not in known:
+                known.add(seat.choices)
+                coming[depth] = (*coming[depth + 1], frozenset(seat.choices))
+        return coming
+
+    # Steps
+
+    def _enter(self, depth: int) -> None:
+        """Begin with a slot's choices, where those of its run begin that have not been combined yet."""
+        seat = self._seats[depth]
+        self._next[depth] = self._next[depth - 1] - 1 if self._distinct and seat.continues_run else 0
+        self._stop[depth] = len(seat.choices)
+        if self._distinct and seat.run_left > 1 and (seat.wants or (self._rules.isolate and seat.is_suffixed)):
+            self._stop[depth] = self._stop_for_run(seat, self._next[depth])
+
+    def _stop_for_run(self, seat: _Seat, start: int) -> int:
+        """Beyond which choice a slot must not go, because the rest of its run would not find seats from there on."""
+        isolated = self._rules.isolate and seat.is_suffixed
+        found = 0
+        for place in range(len(seat.choices) - 1, start - 1, -1):
+            self._tries += 1
+            provider = seat.choices[place]
+            seats = min((left[provider] // amount for left, amount in seat.wants), default=1)
+            found += min(seats, 0 if provider in self._used else 1) if isolated else seats
+            if found >= seat.run_left:
+                return place + 1
+        return start
+
+    def _take_next(self, depth: int) -> bool:
+        """Take the next choice of a slot that does not contradict what is chosen already."""
+        seat = self._seats[depth]
+        isolated = self._rules.isolate and seat.is_suffixed
+        for place in range(self._next[depth], self._stop[depth]):
+            provider = seat.choices[place]
+            if isolated and provider in self._used:
+                continue
+            for left, amount in seat.wants:
+                if left[provider] < amount:
+                    break
+            else:
+                if self._has_tree_rules and not self._suits_tree(depth, seat, provider):
+                    continue
+                self._tries += place + 1 - self._next[depth]
+                self._next[depth] = place + 1
+                self._take(depth, seat, provider)
+                return True
+        self._tries += self._stop[depth] - self._next[depth] + 1
+        return False
+
+    def _take(self, depth: int, seat: _Seat, provider: int) -> None:
+        self._chosen[depth] = provider
+        for left, amount in seat.wants:
+            left[provider] -= amount
+        if seat.is_suffixed:
+            if self._rules.isolate:
+                self._used.add(provider)
+        elif self._rules.traits_together:
+            self._covered[depth + 1] = self._covered[depth] | self._anchor.traits[provider]
+        if self._rules.one_provider_per_tree and seat.gives:
+            self._tree_users.setdefault(self._anchor.roots[provider], []).append(provider)
+
+    def _give_back(self, depth: int) -> None:
+        seat, provider = self._seats[depth], self._chosen[depth]
+        for left, amount in seat.wants:
+            left[provider] += amount
+        if seat.is_suffixed and self._rules.isolate:
+            self._used.discard(provider)
+        if self._rules.one_provider_per_tree and seat.gives:
+            self._tree_users[self._anchor.roots[provider]].pop()
+
+    def _assignment(self) -> Assignment:
+        result = [0] * len(self._seats)
+        for seat, provider in zip(self._seats, self._chosen, strict=True):
+            result[seat.slot] = provider
+        return tuple(result)
+
+    # Rules about trees
+
+    def _suits_tree(self, depth: int, seat: _Seat, provider: int) -> bool:
+        rules = self._rules
+        if rules.one_provider_per_tree and seat.gives:
+            users = self._tree_users.get(self._anchor.roots[provider])
+            if users and users[-1] != provider:
+                return False
+        if rules.traits_together:
+            brings = 0 if seat.is_suffixed else self._anchor.traits[provider]
+            self._covered[depth + 1] = self._covered[depth] | brings
+            if (self._covered[depth + 1] | self._coming_traits[depth + 1]) != rules.traits_together:
+                return False
+        return all(self._suits_subtree(number, depth, seat, provider) for number in range(len(rules.subtrees)))
+
+    def _suits_subtree(self, number: int, depth: int, seat: _Seat, provider: int) -> bool:
+        """Whether a subtree can still get a chosen provider on top of all that are chosen for it."""
+        lowest, has_top = self._lowest[number], self._has_top[number]
+        if number not in seat.subtrees:
+            lowest[depth + 1], has_top[depth + 1] = lowest[depth], has_top[depth]
+            return True
+        before = lowest[depth]
+        common = provider if before == NO_KEY else self._lineage.common(before, provider)
+        if common == NO_KEY:
+            return False
+        lowest[depth + 1] = common
+        has_top[depth + 1] = common == provider or (common == before and has_top[depth])
+        if has_top[depth + 1]:
+            return True
+        coming, tops = self._coming_tops[number][depth + 1], self._tops[number]
+        return any(node in tops and any(node in some for some in coming) for node in self._lineage.upwards(common))
+
+    # Bounds
+
+    def _is_exhausted(self) -> bool:
+        tries = self._tries + self._lineage.steps // 4
+        return tries > FRUITLESS_AT_ANCHOR_MAX or tries > self._effort.fruitless_left
+
+    def _flush(self, free: int) -> None:
+        self._effort.spend(self._tries + self._lineage.steps // 4, free)
+        self._tries = self._lineage.steps = 0
+
+    def _can_complete(self, depth: int) -> bool:
+        """Whether the slots from a depth on can be filled as far as seats alone go: necessary, not sufficient."""
+        coming = self._seats[depth:]
+        if self._rules.isolate:
+            suffixed = [seat for seat in coming if seat.is_suffixed]
+            free = {provider: 1 for seat in suffixed for provider in seat.choices if provider not in self._used}
+            if not self._seats_all(suffixed, free):
+                return False
+        return all(self._has_seats(coming, self._room[class_key]) for class_key in self._rules.contended)
+
+    def _has_seats(self, coming: Sequence[_Seat], room: dict[int, int]) -> bool:
+        wanting = {seat.slot: amount for seat in coming for left, amount in seat.wants if left is room}
+        if not wanting:
+            return True
+        some = [seat for seat in coming if seat.slot in wanting]
+        providers = frozenset[int]().union(*{seat.choices for seat in some})
+        self._tries += len(providers)
+        if sum(wanting.values()) > sum(room[provider] for provider in providers):
+            return False
+        least = min(wanting.values())
+        return self._seats_all(some, {provider: room[provider] // least for provider in providers})
+
+    def _seats_all(self, seats: Sequence[_Seat], free: dict[int, int]) -> bool:
+        choices = {
+            seat.slot: [key for key in seat.choices if all(left[key] >= amount for left, amount in seat.wants)]
+            for seat in seats
+        }
+        answer, steps = seats_all(free, choices)
+        self._tries += steps + sum(len(seat.choices) for seat in seats)
+        return answer
+
+
+def _struck_out(
+    rules: Rules, anchor: Anchor, lineage: Lineage
+) -> tuple[tuple[tuple[int, ...], ...], list[frozenset[int]]]:
+    """The choices without those that can be part of no subtree they must be in, and the tops of each subtree."""
+    choices = list(anchor.choices)
+    tops = []
+    for slots in rules.subtrees:
+        kept, top = in_one_subtree(lineage, [choices[slot] for slot in slots])
+        tops.append(top)
+        for slot, some in zip(slots, kept, strict=True):
+            choices[slot] = some
+    return tuple(choices), tops

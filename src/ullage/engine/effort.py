@@ -1,0 +1,34 @@
+"""How much work a search may do without finding anything: the bound that holds when every cleverer one has failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FRUITLESS_MAX = 2_000_000
+"""Tries of a choice in a whole search that led to no answer: about a second or two."""
+FRUITLESS_AT_ANCHOR_MAX = 100_000
+"""The same under one anchor, so that one hopeless tree does not use up what the others need."""
+FREE_PER_PROVIDER = 16
+"""Tries that an answer may cost for every provider that it names before they count as fruitless."""
+TROUBLE = 512
+"""After so many tries without an answer, every further step is first checked by a matching."""
+
+
+@dataclass
+class Effort:
+    """The work of one search. `truncated` says that something was given up."""
+
+    fruitless_left: int = FRUITLESS_MAX
+    truncated: bool = False
+    tries: int = 0
+    """All tries, for whoever wants to count the work of a search."""
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether the search must come to an end."""
+        return self.fruitless_left <= 0
+
+    def spend(self, tries: int, free: int = 0) -> None:
+        """Count tries, all but the free ones as fruitless."""
+        self.tries += tries
+        self.fruitless_left -= max(0, tries - free)

@@ -1,0 +1,152 @@
+"""What a request has to find a provider for, and which providers would do.
+
+A *slot* is filled by one provider: a whole suffixed group, or one resource class of the unsuffixed group (a class is
+never split over providers there).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ullage.engine.asked import AskedGroup, Demand, Labels
+from ullage.engine.block import Integers, Mask
+from ullage.engine.constraints import PER_PROVIDER, PER_SHARING, PER_TREE, has_room, labelled, narrow, note
+from ullage.engine.snapshot import Snapshot
+from ullage.engine.trees import roots_of
+from ullage.model.candidate import Step
+
+UNSUFFIXED = ""
+
+
+@dataclass(frozen=True)
+class PackedMask:
+    """A flattened mask, a bit per position: a request may have many slots, and a fleet many providers."""
+
+    bits: npt.NDArray[np.uint8]
+
+    @staticmethod
+    def of(mask: Mask) -> PackedMask:
+        return PackedMask(np.packbits(mask.reshape(-1)))
+
+    def at(self, positions: Integers) -> Mask:
+        """The elements at some positions."""
+        return np.asarray(self.bits[positions >> 3] >> (7 - (positions & 7)).astype(np.uint8) & 1, np.bool_)
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """Sharing providers and whom they may serve."""
+
+    keys: frozenset[int]
+    by_aggregate: Mapping[int, tuple[int, ...]]
+    """Aggregate key -> sharing providers in it, sorted: they serve every tree with any member in that aggregate."""
+
+    @staticmethod
+    def of(snapshot: Snapshot, mask: Mask) -> Sharing:
+        """The providers of a mask, all of which share."""
+        keys = snapshot.keys(np.flatnonzero(mask)).tolist()
+        by_aggregate: defaultdict[int, list[int]] = defaultdict(list)
+        for key in keys:
+            for aggregate in snapshot.aggregates_of(key):
+                by_aggregate[aggregate].append(key)
+        return Sharing(frozenset(keys), {aggregate: tuple(some) for aggregate, some in by_aggregate.items()})
+
+    def served(self, snapshot: Snapshot) -> Mask:
+        """The roots of the trees that may be served."""
+        if not self.by_aggregate:
+            return snapshot.nobody()
+        aggregates = Labels("", tuple(sorted(self.by_aggregate)))
+        return roots_of(snapshot, labelled(snapshot, "aggregate_index", aggregates, snapshot.everybody()))
+
+    def with_any(self, snapshot: Snapshot, traits: Labels) -> Sharing:
+        """Those of them that have any of some traits."""
+        wanted = frozenset(traits.keys)
+        kept = frozenset(key for key in self.keys if not wanted.isdisjoint(snapshot.traits_of(key)))
+        parts = (
+            (aggregate, tuple(key for key in some if key in kept)) for aggregate, some in self.by_aggregate.items()
+        )
+        return Sharing(kept, {aggregate: some for aggregate, some in parts if some})
+
+
+NOBODY_SHARES = Sharing(frozenset(), {})
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One provider to find, and which would do: those of a tree itself, and those that share with it."""
+
+    suffix: str
+    demands: tuple[Demand, ...]
+    """Empty for a group without resources: its provider is mapped to, but gives nothing."""
+    own: PackedMask
+    sharing: Sharing
+
+    @property
+    def is_suffixed(self) -> bool:
+        return self.suffix != UNSUFFIXED
+
+
+@dataclass(frozen=True)
+class WideSlot:
+    """A slot while the whole fleet is judged: `served` are the roots of the trees that sharing providers may serve."""
+
+    slot: Slot
+    own: Mask
+    served: Mask | None
+
+    def anchors(self, snapshot: Snapshot) -> Mask:
+        """The roots under which the slot can be filled."""
+        roots = roots_of(snapshot, self.own)
+        return roots if self.served is None else roots | self.served
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """What every group of one search is judged on."""
+
+    snapshot: Snapshot
+    everybody: Mask
+    sharing: Mask | None
+    """The providers that share; None if nobody does."""
+
+    @staticmethod
+    def of(snapshot: Snapshot) -> Fleet:
+        everybody = snapshot.everybody()
+        if snapshot.sharing_trait is None:
+            return Fleet(snapshot, everybody, None)
+        sharing = labelled(snapshot, "trait_index", Labels("", (snapshot.sharing_trait,)), everybody)
+        return Fleet(snapshot, everybody, sharing if sharing.any() else None)
+
+    def shared(self, mask: Mask) -> tuple[Sharing, Mask | None]:
+        """The sharing providers of a mask, and the roots of the trees that they may serve."""
+        if self.sharing is None:
+            return NOBODY_SHARES, None
+        sharing = Sharing.of(self.snapshot, mask & self.sharing)
+        return sharing, sharing.served(self.snapshot) if sharing.by_aggregate else None
+
+
+def suffixed_slot(fleet: Fleet, suffix: str, group: AskedGroup, trail: list[Step]) -> WideSlot:
+    """The slot of a suffixed group; its mask is empty if no provider satisfies it."""
+    own = narrow(PER_PROVIDER, fleet.snapshot, group, fleet.everybody, suffix, trail)
+    sharing, served = fleet.shared(own)
+    return WideSlot(Slot(suffix, group.demands, PackedMask.of(own), sharing), own, served)
+
+
+def unsuffixed_slots(fleet: Fleet, group: AskedGroup, trail: list[Step]) -> Iterable[WideSlot]:
+    """The slots of the unsuffixed group, class by class."""
+    snapshot = fleet.snapshot
+    own = narrow(PER_TREE, snapshot, group, fleet.everybody, UNSUFFIXED, trail)
+    shared = snapshot.nobody()
+    if fleet.sharing is not None and not group.in_tree:
+        shared = narrow(PER_SHARING, snapshot, group, fleet.sharing, UNSUFFIXED, [])
+    for demand in group.demands:
+        fits = has_room(snapshot, demand, own | shared)
+        note(trail, UNSUFFIXED, "has_room", demand, fits)
+        sharing, served = fleet.shared(fits & shared)
+        fits &= own
+        yield WideSlot(Slot(UNSUFFIXED, (demand,), PackedMask.of(fits), sharing), fits, served)
