@@ -96,6 +96,9 @@ class Settings:
         minimum=1,
         maximum=2**40,
     )
+    stop_seconds_max: int = option(
+        20, "How long a stop waits for requests under way before it cuts them off.", minimum=1, maximum=3600
+    )
     queue_max: int = option(
         10_000, "Writes that wait for the committer in each worker; further ones are answered 503.", minimum=1
     )

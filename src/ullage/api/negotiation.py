@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from ullage.api.http import Request
+from ullage.api.uris import UNREADABLE
 from ullage.api.versions import MINIMUM, Microversion, is_served, parse
 
 SERVICE = "placement"
@@ -38,7 +39,8 @@ class VersionNotServed(Exception):
 
 def version(request: Request) -> Microversion:
     """The version asked for, 1.0 if none is; raises VersionUnreadable or VersionNotServed, each with its sentence."""
-    text = _version_text(request.headers.get(VERSION_HEADER, ""))
+    header = request.headers.get(VERSION_HEADER, "")
+    text = header if UNREADABLE in header else _version_text(header)
     if text is None:
         return MINIMUM
     asked = parse(text)

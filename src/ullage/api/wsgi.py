@@ -14,6 +14,7 @@ from ullage.api import uris
 from ullage.api.app import App
 from ullage.api.http import Request, Response
 from ullage.api.problems import STATUSES, Problem
+from ullage.api.upload import too_large
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -70,11 +71,6 @@ def _body(environ: Environ, bytes_max: int) -> bytes:
     if len(body) > bytes_max:
         raise too_large(bytes_max)
     return body
-
-
-def too_large(bytes_max: int) -> Problem:
-    """The problem of a body that is larger than it may be."""
-    return Problem(413, f"It may have {bytes_max} bytes at most.", headers=(("connection", "close"),))
 
 
 def _read(environ: Environ, size: int) -> bytes:

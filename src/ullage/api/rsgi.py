@@ -1,0 +1,139 @@
+"""The application for Granian's RSGI: one event loop that reads requests, and threads that work on them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+from urllib.parse import quote
+
+from ullage.api import uris
+from ullage.api.app import App
+from ullage.api.http import Request, Response
+from ullage.api.problems import Problem
+from ullage.api.threads import Threads
+from ullage.api.upload import Limits, Upload, Uploads
+from ullage.settings import Settings
+
+_PATH_SAFE = "/!$&'()*+,;=:@~"
+
+
+class Headers(Protocol):
+    """Those of a request; names in lower case."""
+
+    def __len__(self) -> int:
+        """The number of names."""
+
+    def keys(self) -> list[str]:
+        """The names."""
+
+    def items(self) -> list[tuple[str, str]]:
+        """Names and values, a name as often as it was sent; values that are not ASCII are left out."""
+
+
+class Scope(Protocol):
+    """A request without its body. `path` is percent-decoded, `client` and `server` are address:port."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def query_string(self) -> str: ...
+    @property
+    def headers(self) -> Headers: ...
+    @property
+    def authority(self) -> str | None: ...
+    @property
+    def client(self) -> str: ...
+    @property
+    def server(self) -> str: ...
+    @property
+    def scheme(self) -> str: ...
+
+
+@runtime_checkable
+class Exchange(Upload, Protocol):
+    """The body of a request, and the way to answer it; answering works from any thread."""
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Send a whole reply."""
+
+    def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None:
+        """Send a reply that has no body, not even one of length 0."""
+
+
+class Entry:
+    """What Granian calls in a worker process; it builds its own application there."""
+
+    def __init__(self, build: Callable[[], App], settings: Settings) -> None:
+        self._build = build
+        self._settings = settings
+        self._waiting = 0
+        self._uploads = Uploads(Limits(settings.body_bytes_max, settings.body_seconds_max, settings.bodies_bytes_max))
+
+    def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Called once, before the first request."""
+        self._app = self._build()
+        self._threads = Threads(loop, self._settings.threads)
+
+    async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
+        """Called for each request."""
+        request = _request(scope, self._settings.mount)
+        try:
+            request.body = await self._uploads.read(exchange, request.headers)
+        except Problem as problem:
+            _send(self._app.refuse(problem, request), exchange)
+            return
+        try:
+            if self._waiting >= self._settings.requests_max:
+                _send(self._app.refuse(_too_many(), request), exchange)
+                return
+            self._waiting += 1
+            try:
+                # The thread sends the reply itself, which spares the asker the way back through the loop.
+                await self._threads.run(lambda: _send(self._app.handle(request), exchange))
+            finally:
+                self._waiting -= 1
+        finally:
+            self._uploads.release(request.body)
+
+
+def _too_many() -> Problem:
+    return Problem(503, "Too many requests are waiting. Try again later.", headers=(("retry-after", "1"),))
+
+
+def _request(scope: Scope, mount: str) -> Request:
+    headers = _headers(scope.headers)
+    path = uris.below_mount(scope.path, mount)
+    if not path.isascii() or "%" in path:
+        path = quote(path, safe=_PATH_SAFE)
+    return Request(
+        method=scope.method,
+        raw_path=path.encode(),
+        raw_query=scope.query_string.encode(),
+        headers=headers,
+        remote_address=scope.client.rpartition(":")[0].strip("[]"),
+        base_url=uris.base_url(scope.scheme, headers.get("host") or scope.authority, scope.server, mount),
+        mount=mount,
+    )
+
+
+def _headers(given: Headers) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name, value in given.items():
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    if len(headers) != len(given):
+        for name in given.keys():  # noqa: SIM118 # it has no __iter__ by protocol
+            headers.setdefault(name, uris.UNREADABLE)
+    return headers
+
+
+def _send(response: Response, exchange: Exchange) -> None:
+    headers = response.headers
+    if response.content_type is not None:
+        headers = [*headers, ("content-type", response.content_type)]
+    if response.status == 204:
+        exchange.response_empty(204, headers)
+    else:
+        exchange.response_bytes(response.status, headers, response.body)

@@ -1,0 +1,83 @@
+"""Log lines: standard logging, written by one thread of each process so that no request waits for another's line."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections import deque
+from typing import TextIO
+
+FLUSH_SECONDS_MAX = 2.0
+
+
+def configure(level: str, handler: logging.Handler | None = None) -> None:
+    """Send this program's log lines to a handler, by default one that writes to the standard error."""
+    handler = handler or logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Formatter())
+    logger = logging.getLogger("ullage")
+    logger.handlers = [handler]
+    logger.propagate = False
+    logger.setLevel(level.upper())
+
+
+class Formatter(logging.Formatter):
+    """`2026-01-31T12:00:00.123Z INFO ullage.request ...`; the text of a second is made once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._second = (0, "")
+
+    def format(self, record: logging.LogRecord) -> str:
+        whole = int(record.created)
+        second, text = self._second
+        if whole != second:
+            text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+            self._second = (whole, text)  # one assignment, so that no thread sees half of it
+        line = f"{text}.{int(record.msecs):03d}Z {record.levelname} {record.name} {record.getMessage()}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class WriterHandler(logging.Handler):
+    """Leaves lines to one thread, which writes all that wait in one go; with a lock around each write, as is usual,
+    the threads of a busy server queue up for it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream = stream
+        self._lines: deque[str] = deque()
+        self._is_awake = threading.Event()
+        threading.Thread(target=self._work, name="log-writer", daemon=True).start()
+
+    def createLock(self) -> None:  # noqa: N802 # the name is logging's
+        """A deque needs no lock."""
+        self.lock = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Leave a record's line to the thread."""
+        self._lines.append(self.format(record))
+        if not self._is_awake.is_set():
+            self._is_awake.set()
+
+    def flush(self) -> None:
+        """Wait, but not for long, until everything is written."""
+        end = time.monotonic() + FLUSH_SECONDS_MAX
+        while (self._lines or self._is_awake.is_set()) and time.monotonic() < end:
+            time.sleep(0.005)
+
+    def _work(self) -> None:
+        while True:
+            self._is_awake.wait()
+            lines: list[str] = []
+            while self._lines:
+                lines.append(self._lines.popleft())
+            try:
+                self._stream.write("".join(f"{line}\n" for line in lines))
+                self._stream.flush()
+            except (OSError, ValueError):  # nobody reads it any more, which is no reason to stop serving
+                lines.clear()
+            # Lowered before the last look: a line that comes later raises it again.
+            self._is_awake.clear()
+            if self._lines:
+                self._is_awake.set()

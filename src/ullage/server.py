@@ -1,0 +1,152 @@
+"""Serve: one main process that upgrades the database and then only watches over its workers, which answer requests."""
+
+from __future__ import annotations
+
+import logging
+import math
+import resource
+import socket
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server import Server
+
+from ullage import logs
+from ullage.api.rsgi import Entry
+from ullage.settings import Settings, SettingsError
+from ullage.storage.unit import Store
+from ullage.wiring import build_app
+
+LOG = logging.getLogger(__name__)
+
+HEAD_BYTES_MAX = 128 * 1024
+"""The most that a request's line and headers may take up together; the server answers 431 to more."""
+IDLE_MILLISECONDS_MAX = 60_000
+"""How long a connection may take over a request's line and headers, and be idle before them."""
+BACKLOG = 1024
+SWITCH_SECONDS = 0.0005
+"""How soon a thread that computes yields to one that waits: a search must not hold up the committer."""
+FILES_BESIDE_CONNECTIONS = 256
+PAUSE_SECONDS_FIRST = 0.1
+PAUSE_SECONDS_MAX = 10.0
+PAUSE_FORGOTTEN_SECONDS = 60.0
+
+
+def serve(settings: Settings) -> None:
+    """Answer requests until SIGTERM or SIGINT; raises SettingsError if the address cannot be listened on."""
+    logs.configure(settings.log_level)
+    _require_free(settings.host, settings.port)
+    _upgrade(settings.database)
+    connections_max = _connections(settings.connections_max)
+    pauses = Pauses()
+    while True:
+        server = _server(settings, connections_max)
+        if _run(server, settings):
+            return
+        # Granian gives up when a worker dies twice within seconds. Whatever killed it, the service is wanted.
+        pause_seconds = pauses.next()
+        LOG.error("workers keep dying; starting again in %g s", pause_seconds)
+        time.sleep(pause_seconds)
+        if server.interrupt_signal:  # it came during the pause, when nobody watched for it
+            return
+
+
+class Pauses:
+    """How long to wait before each new start: longer and longer, unless the last start has lasted."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seconds = 0.0
+        self._last = -math.inf
+
+    def next(self) -> float:
+        """The pause before the start that is due now."""
+        now = self._clock()
+        if now - self._last > PAUSE_FORGOTTEN_SECONDS:
+            self._seconds = PAUSE_SECONDS_FIRST
+        else:
+            self._seconds = min(2 * self._seconds, PAUSE_SECONDS_MAX)
+        self._last = now
+        return self._seconds
+
+
+def _server(settings: Settings, connections_max: int) -> Server:
+    return Server(
+        "ullage",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.RSGI,
+        workers=settings.workers,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(max_buffer_size=HEAD_BYTES_MAX, header_read_timeout=IDLE_MILLISECONDS_MAX),
+        websockets=False,
+        backlog=BACKLOG,
+        backpressure=connections_max,
+        log_level=LogLevels(settings.log_level),
+        respawn_failed_workers=True,
+        workers_kill_timeout=settings.stop_seconds_max,
+    )
+
+
+def _run(server: Server, settings: Settings) -> bool:
+    """Run workers until they are told to stop (True) or Granian gives them up (False)."""
+    try:
+        server.serve(target_loader=partial(_entry, settings), wrap_loader=False)
+    except SystemExit as ending:
+        if not ending.code:
+            raise
+        return server.interrupt_signal
+    return True
+
+
+def _entry(settings: Settings) -> Any:  # Granian looks for __rsgi__, which its types do not say
+    """What a worker process runs; called in it."""
+    logs.configure(settings.log_level, logs.WriterHandler(sys.stderr))
+    sys.setswitchinterval(SWITCH_SECONDS)
+    return Entry(partial(build_app, settings), settings)
+
+
+def _upgrade(database: str) -> None:
+    """Make or upgrade the schema, once and before any worker could ask for it."""
+    store = Store.open(database)
+    try:
+        store.upgrade()
+    finally:
+        store.close()
+
+
+def _require_free(host: str, port: int) -> None:
+    """Raise SettingsError unless nobody else listens there.
+
+    Workers share the address by SO_REUSEPORT, so a second service would take a part of the requests unnoticed.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen()
+    except OSError as error:
+        raise SettingsError(
+            f"options host and port: cannot listen on {host}, port {port}: {error.strerror}."
+        ) from error
+
+
+def _connections(wanted: int) -> int:
+    """How many connections a worker can hold open, after asking the system for as many files as that takes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + FILES_BESIDE_CONNECTIONS
+    ceiling = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if soft != resource.RLIM_INFINITY and soft < ceiling:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (ceiling, hard))
+        soft = ceiling
+    possible = wanted if soft == resource.RLIM_INFINITY else min(wanted, soft - FILES_BESIDE_CONNECTIONS)
+    if possible < wanted:
+        LOG.warning("connections_max is %d, but the system allows %d", wanted, possible)
+    return max(possible, 16)
