@@ -64,6 +64,10 @@ conformance: test-tools ## The reference's published suites against Ullage; ends
 differential: reference ## The same random requests to the reference and to Ullage (ARGUMENTS="--requests N --seed S")
 	@$(in-tests) -m differential.run $(ARGUMENTS)
 
+bench faults soak: test-tools
+	@found=$$(ls bench/$@*.py 2>/dev/null) || { echo "make $@: nothing to run yet; it is due with the performance work"; exit 1; }; \
+	for script in $$found; do echo "$$script"; .venv-test/bin/python $$script || exit 1; done
+
 docs: test-tools ## Write the generated reference pages anew
 	@$(in-tests) reference_pages.py
 
