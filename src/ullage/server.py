@@ -15,7 +15,7 @@ from typing import Any
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from granian.server import Server
+from granian.server import MPServer as Server
 
 from ullage import logs
 from ullage.api.rsgi import Entry
