@@ -67,6 +67,7 @@ def all_of(*names: str, forbidden: tuple[str, ...] = ()) -> LabelFilter:
         (24, f"member_of={A}&member_of={B}", ProviderFilter(member_of=all_of(A, B))),
         (32, f"member_of=!{A}&member_of=!in:{B}", ProviderFilter(member_of=all_of(forbidden=(A, B)))),
         (4, "resources=VCPU:2,DISK_GB:10", ProviderFilter(resources={"VCPU": 2, "DISK_GB": 10})),
+        (4, "resources=VCPU:2 ,DISK_GB: 3", ProviderFilter(resources={"VCPU": 2, "DISK_GB": 3})),
         (4, "resources=VCPU:2,VCPU:3", ProviderFilter(resources={"VCPU": 3})),
         (4, "resources=VCPU:2&resources=DISK_GB:1", ProviderFilter(resources={"DISK_GB": 1})),
         (14, f"in_tree={A}", ProviderFilter(in_tree=A)),

@@ -191,18 +191,19 @@ class SetAggregatesBody(Body):
     resource_provider_generation: Integer64
 
 
+def aggregates_in_order(body: list[str] | SetAggregatesBody) -> tuple[str, ...]:
+    """The aggregates of either shape as it has them."""
+    return tuple(map(plain_uuid, body if isinstance(body, list) else body.aggregates))
+
+
 def set_aggregates(body: list[str] | SetAggregatesBody, provider_uuid: str) -> SetProviderAggregates:
-    """The command of either shape; BadInput if an aggregate is named twice."""
-    if isinstance(body, list):
-        return SetProviderAggregates(provider_uuid, NOT_SAID, _distinct(body))
-    return SetProviderAggregates(provider_uuid, body.resource_provider_generation, _distinct(body.aggregates))
-
-
-def _distinct(aggregates: list[str]) -> frozenset[str]:
-    distinct = frozenset(map(plain_uuid, aggregates))
-    if len(distinct) < len(aggregates):
-        raise BadInput(f"JSON does not validate: {shortened(repr(aggregates))} has non-unique elements")
-    return distinct
+    """The command of either shape; BadInput if an aggregate is named twice, in whatever spellings."""
+    listed = aggregates_in_order(body)
+    distinct = frozenset(listed)
+    if len(distinct) < len(listed):
+        raise BadInput(f"JSON does not validate: {shortened(repr(list(listed)))} has non-unique elements")
+    generation = NOT_SAID if isinstance(body, list) else body.resource_provider_generation
+    return SetProviderAggregates(provider_uuid, generation, distinct)
 
 
 # Which shape a version has

@@ -14,7 +14,7 @@ from ullage.model.request import LabelFilter
 
 INVALID = "Invalid query string parameters: "
 
-_AMOUNT = re.compile(r"-?[0-9]{1,19}")
+_AMOUNT = re.compile(r" *(-?[0-9]{1,19}) *")
 
 
 class Labels(NamedTuple):
@@ -48,7 +48,8 @@ def resources(text: str) -> dict[str, int]:
 
 
 def _amount(name: str, text: str) -> int:
-    amount = int(text) if _AMOUNT.fullmatch(text) else None
+    match = _AMOUNT.fullmatch(text)
+    amount = int(match[1]) if match else None
     if amount is None or amount > INTEGER_64_MAX:
         raise BadInput(f"Requested resource {name} expected positive integer amount. Got: {text}.")
     if amount < 1:

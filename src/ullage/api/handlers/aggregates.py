@@ -5,6 +5,7 @@ from __future__ import annotations
 from ullage.api import bodies, replies
 from ullage.api.handlers import paths
 from ullage.api.http import Call, Response
+from ullage.model.commands import AggregatesNow
 from ullage.operations import labels
 
 
@@ -14,7 +15,8 @@ def show(call: Call) -> Response:
 
 
 def update(call: Call) -> Response:
-    """PUT /resource_providers/{uuid}/aggregates"""
+    """PUT /resource_providers/{uuid}/aggregates: they are shown as the body has them"""
     uuid = paths.provider_uuid(call)
-    command = bodies.set_aggregates(paths.body_about_provider(call, uuid, bodies.SET_AGGREGATES), uuid)
-    return replies.aggregates_now(call, labels.set_aggregates(call.service, command))
+    body = paths.body_about_provider(call, uuid, bodies.SET_AGGREGATES)
+    now = labels.set_aggregates(call.service, bodies.set_aggregates(body, uuid))
+    return replies.aggregates_now(call, AggregatesNow(now.generation, bodies.aggregates_in_order(body)))
