@@ -12,6 +12,10 @@ FREE_PER_PROVIDER = 16
 """Tries that an answer may cost for every provider that it names before they count as fruitless."""
 TROUBLE = 512
 """After so many tries without an answer, every further step is first checked by a matching."""
+VISIT = 8
+"""What visiting an anchor counts for."""
+DUPLICATES_MAX = 64
+"""After so many assignments in a row that repeat allocations, the rest are left to the walk of permutations."""
 
 
 @dataclass

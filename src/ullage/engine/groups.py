@@ -73,6 +73,7 @@ class Sharing:
         return Sharing(kept, {aggregate: some for aggregate, some in parts if some})
 
 
+NOBODY = PackedMask(np.empty(0, np.uint8))
 NOBODY_SHARES = Sharing(frozenset(), {})
 
 
@@ -122,19 +123,25 @@ class Fleet:
         sharing = labelled(snapshot, "trait_index", Labels("", (snapshot.sharing_trait,)), everybody)
         return Fleet(snapshot, everybody, sharing if sharing.any() else None)
 
-    def shared(self, mask: Mask) -> tuple[Sharing, Mask | None]:
-        """The sharing providers of a mask, and the roots of the trees that they may serve."""
+    def slot(self, suffix: str, demands: tuple[Demand, ...], own: Mask, shared: Mask) -> WideSlot:
+        """A slot that providers of `own` may fill in their trees, and those of `shared` that share in others."""
+        packed = PackedMask.of(own) if self.has_choices else NOBODY
         if self.sharing is None:
-            return NOBODY_SHARES, None
-        sharing = Sharing.of(self.snapshot, mask & self.sharing)
-        return sharing, sharing.served(self.snapshot) if sharing.by_aggregate else None
+            return WideSlot(Slot(suffix, demands, packed, NOBODY_SHARES), own, None)
+        sharing = Sharing.of(self.snapshot, shared & self.sharing)
+        served = sharing.served(self.snapshot) if sharing.by_aggregate else None
+        return WideSlot(Slot(suffix, demands, packed, sharing), own, served)
+
+    @property
+    def has_choices(self) -> bool:
+        """Whether there are trees of several providers, or sharing ones: else every anchor fills all slots itself."""
+        return self.sharing is not None or len(self.snapshot.descendants) > 0
 
 
 def suffixed_slot(fleet: Fleet, suffix: str, group: AskedGroup, trail: list[Step]) -> WideSlot:
     """The slot of a suffixed group; its mask is empty if no provider satisfies it."""
     own = narrow(PER_PROVIDER, fleet.snapshot, group, fleet.everybody, suffix, trail)
-    sharing, served = fleet.shared(own)
-    return WideSlot(Slot(suffix, group.demands, PackedMask.of(own), sharing), own, served)
+    return fleet.slot(suffix, group.demands, own, own)
 
 
 def unsuffixed_slots(fleet: Fleet, group: AskedGroup, trail: list[Step]) -> Iterable[WideSlot]:
@@ -147,6 +154,4 @@ def unsuffixed_slots(fleet: Fleet, group: AskedGroup, trail: list[Step]) -> Iter
     for demand in group.demands:
         fits = has_room(snapshot, demand, own | shared)
         note(trail, UNSUFFIXED, "has_room", demand, fits)
-        sharing, served = fleet.shared(fits & shared)
-        fits &= own
-        yield WideSlot(Slot(UNSUFFIXED, (demand,), PackedMask.of(fits), sharing), fits, served)
+        yield fleet.slot(UNSUFFIXED, (demand,), fits & own, fits & shared)

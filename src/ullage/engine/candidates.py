@@ -1,0 +1,252 @@
+"""Candidates one after the other, made when they are asked for.
+
+First come candidates with distinct allocations, over all anchors; then those that differ from an earlier one in
+mappings only. A candidate that only sharing providers serve may hang on several anchors; it is given once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice, pairwise
+
+import numpy as np
+
+from ullage.engine.block import Integers, Mask
+from ullage.engine.choices import Gatherer
+from ullage.engine.combine import Anchor, Assignment, Walk
+from ullage.engine.effort import DUPLICATES_MAX, VISIT, Effort
+from ullage.engine.lineage import Lineage
+from ullage.engine.snapshot import Snapshot
+from ullage.engine.survey import Survey
+from ullage.model.candidate import Candidate
+from ullage.model.request import CandidateRequest, Strategy
+
+Made = tuple[Candidate, Sequence[int]]
+"""A candidate with the keys of the providers that give it resources."""
+
+CHUNK_FIRST, CHUNK_MAX = 16, 1024
+"""How many anchors are gathered at a time: few while a small limit may end it, then four times as many each time."""
+
+
+class Uuids(dict[int, str]):
+    """Uuids by provider key, looked up once."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    def __missing__(self, key: int) -> str:
+        uuid = self[key] = self._snapshot.uuid(key)
+        return uuid
+
+
+class Candidates:
+    """The candidates of one survey."""
+
+    def __init__(self, snapshot: Snapshot, survey: Survey, request: CandidateRequest, effort: Effort) -> None:
+        self._snapshot = snapshot
+        self._survey = survey
+        self._effort = effort
+        self._lineage = Lineage(snapshot)
+        self._seed = None if request.seed is None else request.seed % 2**64
+        self._gatherer = Gatherer(snapshot, survey, self._seed)
+        # A sample of the candidates of one tree is no sample, so chance walks over all anchors.
+        self._is_broad = request.strategy is Strategy.BREADTH_FIRST or self._seed is not None
+        may_repeat = bool(survey.rules.contended) or not all(survey.rules.demands)
+        self._may_repeat = may_repeat
+        """Whether several assignments may come to the same allocations."""
+        self._wants_permutations = may_repeat and request.permutations
+        self._given: dict[int, set[Assignment]] = {}
+        """By anchor, the assignments of the first pass; kept for the second."""
+        self._shared_sets: set[Hashable] = set()
+        self._shared_assignments: set[Assignment] = set()
+        self._writer = Writer(snapshot, survey)
+        self.fitting = 0
+        """How many anchors gave a candidate so far."""
+
+    def __iter__(self) -> Iterator[Made]:
+        yield from self._over(self._visits(), self._distinct)
+        if self._wants_permutations:
+            yield from self._over(self._returns(), self._permuted)
+
+    # The order of anchors
+
+    def _over(
+        self, visits: Iterator[Iterable[Made] | Anchor], walk: Callable[[Anchor], Iterator[Made]]
+    ) -> Iterator[Made]:
+        streams: list[Iterator[Made]] = []
+        for visit in visits:
+            if self._effort.is_spent:
+                self._effort.truncated = True
+                return
+            if not isinstance(visit, Anchor):
+                yield from visit
+                continue
+            self._effort.spend(VISIT)
+            stream = walk(visit)
+            if self._is_broad:
+                streams.append(stream)
+                yield from islice(stream, 1)
+            else:
+                yield from stream
+        while streams:
+            live = []
+            for stream in streams:
+                for made in islice(stream, 1):
+                    yield made
+                    live.append(stream)
+            streams = live
+
+    def _visits(self) -> Iterator[Iterable[Made] | Anchor]:
+        """Trees of one in runs, with their candidates; others one by one, with what could fill their slots."""
+        positions, plain = self._survey.positions, self._survey.plain
+        if self._seed is not None:
+            order = np.random.default_rng(self._seed).permutation(len(positions))
+            positions, plain = positions[order], plain[order]
+        start, size = 0, CHUNK_FIRST
+        while start < len(positions):
+            part = slice(start, start + size)
+            yield from self._visit(self._snapshot.keys(positions[part]), plain[part])
+            start, size = start + size, min(size * 4, CHUNK_MAX)
+
+    def _visit(self, keys: Integers, plain: Mask) -> Iterator[Iterable[Made] | Anchor]:
+        others = self._gatherer.anchors(keys[~plain].tolist())
+        borders = [0, *(np.flatnonzero(plain[1:] != plain[:-1]) + 1).tolist(), len(keys)]
+        for start, stop in pairwise(borders):
+            if plain[start]:
+                yield self._plain(keys[start:stop].tolist())
+            else:
+                yield from islice(others, stop - start)
+
+    def _returns(self) -> Iterator[Iterable[Made] | Anchor]:
+        """The anchors that anything fits under, again."""
+        keys = list(self._given)
+        for start in range(0, len(keys), CHUNK_FIRST):
+            yield from self._gatherer.anchors(keys[start : start + CHUNK_FIRST])
+
+    # The candidates of an anchor
+
+    def _plain(self, keys: Sequence[int]) -> Iterator[Made]:
+        for key in keys:
+            self.fitting += 1
+            yield self._writer.plain(key), (key,)
+
+    def _distinct(self, anchor: Anchor) -> Iterator[Made]:
+        seen: set[Hashable] = set()
+        given: set[Assignment] = set()
+        found = 0
+
+        def accept(assignment: Assignment) -> bool:
+            nonlocal found
+            found += 1
+            allocations: Hashable = self._writer.totals(assignment) if self._may_repeat else assignment
+            known = self._shared_sets if self._is_shared(assignment, giving=True) else seen
+            if allocations in known:
+                return False
+            known.add(allocations)
+            self._remember(assignment, given)
+            return True
+
+        walk = Walk(self._survey.rules, anchor, self._lineage, self._effort, distinct=True)
+        for assignment in walk.assignments(accept, DUPLICATES_MAX if self._wants_permutations else None):
+            if self._wants_permutations:
+                self._given[anchor.key] = given
+            yield self._writer.candidate(assignment)
+        if self._wants_permutations and found:
+            self._given[anchor.key] = given
+        elif not walk.is_finished:
+            self._effort.truncated = True
+        self.fitting += found > 0
+
+    def _permuted(self, anchor: Anchor) -> Iterator[Made]:
+        given = self._given[anchor.key]
+
+        def accept(assignment: Assignment) -> bool:
+            if assignment in given or assignment in self._shared_assignments:
+                return False
+            if self._is_shared(assignment, giving=False):
+                self._shared_assignments.add(assignment)
+            return True
+
+        walk = Walk(self._survey.rules, anchor, self._lineage, self._effort, distinct=False)
+        for assignment in walk.assignments(accept):
+            yield self._writer.candidate(assignment)
+        if not walk.is_finished:
+            self._effort.truncated = True
+
+    def _remember(self, assignment: Assignment, given: set[Assignment]) -> None:
+        if self._is_shared(assignment, giving=False):
+            self._shared_assignments.add(assignment)
+        elif self._wants_permutations:
+            given.add(assignment)
+
+    def _is_shared(self, assignment: Assignment, giving: bool) -> bool:
+        """Whether only sharing providers take part (`giving`: of those that give resources), so that other anchors may
+        come to the same."""
+        return all(
+            provider in slot.sharing.keys
+            for slot, provider in zip(self._survey.slots, assignment, strict=True)
+            if slot.demands or not giving
+        )
+
+
+class Writer:
+    """Writes assignments down as candidates."""
+
+    def __init__(self, snapshot: Snapshot, survey: Survey) -> None:
+        self._slots = survey.slots
+        self._demands = survey.rules.demands
+        self._uuids = Uuids(snapshot)
+        self._held: list[dict[str, int]] = [
+            {demand.class_name: demand.amount for demand in slot.demands} for slot in survey.slots
+        ]
+        self._suffixes = tuple(dict.fromkeys(slot.suffix for slot in survey.slots))
+        self._is_simple = len(self._suffixes) == len(self._slots) and all(self._held)
+        self._plain_held = _summed(self._held)
+
+    def plain(self, key: int) -> Candidate:
+        """Every slot is filled by one provider."""
+        uuid = self._uuids[key]
+        return Candidate({uuid: self._plain_held}, dict.fromkeys(self._suffixes, (uuid,)))
+
+    def candidate(self, assignment: Assignment) -> Made:
+        """The candidate of an assignment."""
+        uuids = [self._uuids[provider] for provider in assignment]
+        allocations: dict[str, Mapping[str, int]] = dict(zip(uuids, self._held, strict=True))
+        if self._is_simple and len(allocations) == len(uuids):
+            mappings = dict(zip(self._suffixes, zip(uuids, strict=True), strict=True))
+            return Candidate(allocations, mappings), assignment
+        return self._merged(assignment, uuids)
+
+    def totals(self, assignment: Assignment) -> frozenset[tuple[tuple[int, int], int]]:
+        """The allocations of an assignment in a form that can be compared: ((provider key, class key), amount)."""
+        totals: dict[tuple[int, int], int] = {}
+        for provider, demands in zip(assignment, self._demands, strict=True):
+            for class_key, amount in demands:
+                totals[provider, class_key] = totals.get((provider, class_key), 0) + amount
+        return frozenset(totals.items())
+
+    def _merged(self, assignment: Assignment, uuids: Sequence[str]) -> Made:
+        """The usual case is above; here providers fill several slots, or give nothing."""
+        by_uuid: dict[str, list[dict[str, int]]] = {}
+        by_suffix: dict[str, set[int]] = {}
+        for slot, held, provider, uuid in zip(self._slots, self._held, assignment, uuids, strict=True):
+            if held:
+                by_uuid.setdefault(uuid, []).append(held)
+            by_suffix.setdefault(slot.suffix, set()).add(provider)
+        allocations = {uuid: _summed(held) for uuid, held in by_uuid.items()}
+        mappings = {
+            suffix: tuple(self._uuids[provider] for provider in sorted(providers))
+            for suffix, providers in by_suffix.items()
+        }
+        giving = [provider for provider, held in zip(assignment, self._held, strict=True) if held]
+        return Candidate(allocations, mappings), giving
+
+
+def _summed(several: Sequence[dict[str, int]]) -> dict[str, int]:
+    if len(several) == 1:
+        return several[0]
+    result: dict[str, int] = {}
+    for held in several:
+        for name, amount in held.items():
+            result[name] = result.get(name, 0) + amount
+    return result

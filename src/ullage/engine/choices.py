@@ -1,0 +1,123 @@
+"""What could fill each slot under some anchors, gathered for many anchors at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, pairwise
+
+import numpy as np
+
+from ullage.engine.block import PLACE_BITS, PLACE_MASK, Integers, entries_of
+from ullage.engine.combine import Anchor
+from ullage.engine.groups import Slot
+from ullage.engine.snapshot import Snapshot
+from ullage.engine.survey import Survey
+
+ROOM_MAX = 2**53
+"""Where doubles stop counting by one; no request asks for as much."""
+
+
+class Gatherer:
+    """Makes anchors for one search."""
+
+    def __init__(self, snapshot: Snapshot, survey: Survey, seed: int | None) -> None:
+        self._snapshot = snapshot
+        self._survey = survey
+        self._seed = seed
+        sharing = [slot.sharing.by_aggregate for slot in survey.slots]
+        self._aggregates = frozenset[int]().union(*sharing)
+        """Those by which anybody shares who could fill a slot."""
+        self._shared: dict[frozenset[int], tuple[frozenset[int], ...]] = {}
+        self._traits: dict[int, int] = {}
+
+    def anchors(self, keys: Sequence[int]) -> Iterator[Anchor]:
+        """The anchors of some root keys, with their choices in the order of keys, or shuffled by the seed."""
+        trees = [self._snapshot.tree(key) for key in keys]
+        bounds = np.cumsum([0, *(len(tree) for tree in trees)])
+        members = np.fromiter(chain.from_iterable(trees), np.int64, int(bounds[-1]))
+        positions = self._snapshot.positions(members)
+        own = [_by_tree(slot, members, positions, bounds) for slot in self._survey.slots]
+        for number, key in enumerate(keys):
+            yield self._anchor(key, trees[number], [some[number] for some in own])
+
+    def _anchor(self, key: int, tree: Sequence[int], own: Sequence[list[int]]) -> Anchor:
+        choices: Iterable[Iterable[int]] = own
+        if self._aggregates:
+            choices = (
+                sorted({*some, *shared}) if shared else some
+                for some, shared in zip(own, self._shared_with(tree), strict=True)
+            )
+        if self._seed is not None:
+            choices = self._shuffled(key, [list(some) for some in choices])
+        alike: dict[tuple[int, ...], tuple[int, ...]] = {}  # slots are many, and their choices often the same
+        listed = tuple(alike.setdefault(some, some) for some in map(tuple, choices))
+        rules = self._survey.rules
+        return Anchor(
+            key,
+            listed,
+            room={class_key: self._room(class_key, listed) for class_key in rules.contended},
+            roots={p: self._snapshot.root_key(p) for p in chain(*listed)} if rules.one_provider_per_tree else {},
+            traits=self._traits_of(listed) if rules.traits_together else {},
+        )
+
+    def _shared_with(self, tree: Iterable[int]) -> tuple[frozenset[int], ...]:
+        """For every slot the sharing providers of the aggregates that some member of a tree is in."""
+        found = frozenset(chain.from_iterable(map(self._snapshot.aggregates_of, tree))) & self._aggregates
+        shared = self._shared.get(found)
+        if shared is None:
+            shared = self._shared[found] = tuple(
+                frozenset(chain.from_iterable(slot.sharing.by_aggregate.get(aggregate, ()) for aggregate in found))
+                for slot in self._survey.slots
+            )
+        return shared
+
+    def _shuffled(self, anchor: int, choices: Sequence[list[int]]) -> list[list[int]]:
+        providers = sorted(set(chain.from_iterable(choices)))
+        order = np.random.default_rng((self._seed or 0, anchor)).permutation(len(providers)).tolist()
+        rank = dict(zip(providers, order, strict=True))
+        return [sorted(some, key=rank.__getitem__) for some in choices]
+
+    def _room(self, class_key: int, choices: Sequence[tuple[int, ...]]) -> dict[int, int]:
+        wanting = {
+            some
+            for some, demands in zip(choices, self._survey.rules.demands, strict=True)
+            if any(key == class_key for key, _ in demands)
+        }
+        return room_left(self._snapshot, class_key, set(chain.from_iterable(wanting)))
+
+    def _traits_of(self, choices: Sequence[tuple[int, ...]]) -> dict[int, int]:
+        for slot, some in zip(self._survey.slots, choices, strict=True):
+            if not slot.is_suffixed:
+                for provider in some:
+                    if provider not in self._traits:
+                        traits = frozenset(self._snapshot.traits_of(provider))
+                        self._traits[provider] = sum(
+                            1 << number
+                            for number, wanted in enumerate(self._survey.trait_sets)
+                            if not traits.isdisjoint(wanted.keys)
+                        )
+        return self._traits
+
+
+def room_left(snapshot: Snapshot, class_key: int, providers: Iterable[int]) -> dict[int, int]:
+    """The most that one claim may take of a class from each of some providers that all offer it."""
+    keys = np.array(sorted(providers), np.int64)
+    numbers = keys >> PLACE_BITS
+    result: dict[int, int] = {}
+    for number in np.unique(numbers).tolist():
+        block = snapshot.block(number)
+        if block is None:
+            raise LookupError(f"the snapshot has no block {number}")
+        some = keys[numbers == number]
+        at = block.stock.entries.searchsorted(entries_of(class_key, some & PLACE_MASK))
+        most = np.clip(block.stock.free[at], 0, ROOM_MAX).astype(np.int64)
+        result.update(zip(some.tolist(), np.minimum(most, block.stock.max_unit[at]).tolist(), strict=True))
+    return result
+
+
+def _by_tree(slot: Slot, members: Integers, positions: Integers, bounds: Integers) -> list[list[int]]:
+    """The members of each tree that may fill a slot."""
+    fits = slot.own.at(positions)
+    found = members[fits].tolist()
+    ends = np.concatenate(([0], np.cumsum(fits)))[bounds].tolist()
+    return [found[start:stop] for start, stop in pairwise(ends)]
