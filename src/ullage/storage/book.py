@@ -32,6 +32,7 @@ from ullage.storage.tables import (
     traits,
     users,
 )
+from ullage.storage.trouble import Outdated
 
 
 @dataclass(slots=True)
@@ -52,7 +53,7 @@ class Keys:
 def read_book(connection: Connection, dialect: Dialect, needs: Needs) -> tuple[Book, Keys]:
     """Lock and read all that `needs` names; what does not exist is filled in as absent.
 
-    Raises Outdated (the transaction must be begun again) if a tree moved while it was being locked.
+    Raises Outdated (the transaction must be begun again) if a tree was moved or a class renamed in between.
     """
     locked = lock(connection, dialect, needs)
     reading = _Reading(connection, _statements(dialect), needs, locked)
@@ -62,6 +63,7 @@ def read_book(connection: Connection, dialect: Dialect, needs: Needs) -> tuple[B
     reading.read_provider_labels()
     reading.read_consumers()
     reading.read_catalogue()
+    reading.confirm_classes()
     reading.fill_absent()
     return reading.book, reading.keys
 
@@ -85,42 +87,44 @@ class _Reading:
         changing = tree_changing(self.needs)
         parent_keys = []
         for row in rows_of(self.connection, self.statements.providers, self.locked.providers):
-            self._fill_provider(row)
-            if row.uuid in changing:
-                self.roots.add(row.root_id)
-            if row.uuid in self.needs.trees:
-                self.trees.add(row.root_id)
-            if row.uuid in self.needs.children_of:
-                parent_keys.append(row.id)
+            uuid, root_key = self._fill_provider(*row)
+            if uuid in changing:
+                self.roots.add(root_key)
+            if uuid in self.needs.trees:
+                self.trees.add(root_key)
+            if uuid in self.needs.children_of:
+                parent_keys.append(self.keys.providers[uuid])
         for row in rows_of(self.connection, self.statements.children, parent_keys):
-            self._fill_provider(row)
+            self._fill_provider(*row)
         for name, uuid in rows_of(self.connection, self.statements.provider_names, self.needs.provider_names):
             self.book.provider_names.fill(name, uuid)
 
-    def _fill_provider(self, row: Any) -> None:
-        self._uuids[row.id] = row.uuid
-        self.keys.providers[row.uuid] = row.id
-        self.book.providers.fill(
-            row.uuid, ProviderRow(row.uuid, row.name, row.generation, row.parent_uuid, row.root_uuid)
-        )
-        if not self.book.providers.has_read(row.root_uuid):
-            self.keys.providers[row.root_uuid] = row.root_id
-            self.book.providers.fill(
-                row.root_uuid, ProviderRow(row.root_uuid, row.root_name, row.root_generation, None, row.root_uuid)
-            )
+    def _fill_provider(
+        self, key: int, uuid: str, name: str, generation: int, parent_uuid: str | None, *root: Any
+    ) -> tuple[str, int]:
+        root_key, root_uuid, root_name, root_generation = root
+        self._uuids[key] = uuid
+        self.keys.providers[uuid] = key
+        self.book.providers.fill(uuid, ProviderRow(uuid, name, generation, parent_uuid, root_uuid))
+        if not self.book.providers.has_read(root_uuid):
+            self.keys.providers[root_uuid] = root_key
+            self.book.providers.fill(root_uuid, ProviderRow(root_uuid, root_name, root_generation, None, root_uuid))
+        return uuid, root_key
 
     def read_inventories(self) -> None:
         """All inventories of the providers that were named or are held on."""
+        keys, classes = self.keys, self.book.resource_classes
         offers: dict[int, dict[str, InventoryRow]] = {key: {} for key in self.locked.supplied}
-        for row in rows_of(self.connection, self.statements.inventories, self.locked.supplied):
-            inventory = Inventory(
-                row.total, row.reserved, row.min_unit, row.max_unit, row.step_size, row.allocation_ratio
-            )
-            offers[row.provider_id][row.name] = InventoryRow(inventory, row.used)
-            self.keys.inventories[self._uuids[row.provider_id], row.name] = row.id
-            self.keys.resource_classes[row.name] = row.resource_class_id
-        for key, offered in offers.items():
-            self.book.inventories.fill(self._uuids[key], offered)
+        for key, provider_key, class_key, name, is_standard, used, *offered in rows_of(
+            self.connection, self.statements.inventories, self.locked.supplied
+        ):
+            offers[provider_key][name] = InventoryRow(Inventory(*offered), used)
+            keys.inventories[self._uuids[provider_key], name] = key
+            if keys.resource_classes.get(name) != class_key:
+                self._note_class(name, class_key)
+                classes.fill(name, LabelRow(is_standard))
+        for key, offered_classes in offers.items():
+            self.book.inventories.fill(self._uuids[key], offered_classes)
 
     def read_provider_labels(self) -> None:
         """Traits and aggregates of the providers of which they were asked for."""
@@ -148,18 +152,22 @@ class _Reading:
                 row.uuid, Consumer(row.uuid, row.project_name, row.user_name, row.type_name, row.generation)
             )
             holdings = {}
-            for held in self.locked.holdings[row.id]:
-                provider_uuid = self._uuids[held.provider_id]
-                holdings[provider_uuid, held.name] = held.used
-                self.keys.allocations[row.uuid, provider_uuid, held.name] = held.id
-                self.keys.resource_classes[held.name] = held.resource_class_id
+            for key, _, provider_key, class_key, name, used in self.locked.holdings[row.id]:
+                provider_uuid = self._uuids[provider_key]
+                holdings[provider_uuid, name] = used
+                self.keys.allocations[row.uuid, provider_uuid, name] = key
+                if self.keys.resource_classes.get(name) != class_key:
+                    self._note_class(name, class_key)
             self.book.holdings.fill(row.uuid, holdings)
 
     def read_catalogue(self) -> None:
         """The resource classes and traits named, and whether those are used of which that was asked."""
         needs, statements, book = self.needs, self.statements, self.book
-        for row in rows_of(self.connection, statements.classes, needs.resource_classes | needs.use_of_classes):
-            self.keys.resource_classes[row.name] = row.id
+        classes = {
+            name for name in needs.resource_classes | needs.use_of_classes if not book.resource_classes.has_read(name)
+        }
+        for row in rows_of(self.connection, statements.classes, classes):
+            self._note_class(row.name, row.id)
             book.resource_classes.fill(row.name, LabelRow(row.standard))
         for row in rows_of(self.connection, statements.traits, needs.traits | needs.use_of_traits):
             self.keys.traits[row.name] = row.id
@@ -168,6 +176,17 @@ class _Reading:
             row.name for row in rows_of(self.connection, statements.used_classes, needs.use_of_classes)
         }
         book.traits_in_use = {row.name for row in rows_of(self.connection, statements.used_traits, needs.use_of_traits)}
+
+    def _note_class(self, name: str, key: int) -> None:
+        """Names are read by several statements; one that was given to another class in between spoils the Book."""
+        if self.keys.resource_classes.setdefault(name, key) != key:
+            raise Outdated(f"resource class {name} was renamed meanwhile")
+
+    def confirm_classes(self) -> None:
+        """Raises Outdated if one class was read under two names."""
+        keys = self.keys.resource_classes
+        if len(set(keys.values())) != len(keys):
+            raise Outdated("a resource class was renamed meanwhile")
 
     def fill_absent(self) -> None:
         """Record as absent whatever was asked for and not found."""
@@ -218,13 +237,14 @@ def _statements(dialect: Dialect) -> _Statements:
             inventories.c.provider_id,
             inventories.c.resource_class_id,
             resource_classes.c.name,
+            resource_classes.c.standard,
+            inventories.c.used,
             inventories.c.total,
             inventories.c.reserved,
             inventories.c.min_unit,
             inventories.c.max_unit,
             inventories.c.step_size,
             inventories.c.allocation_ratio,
-            inventories.c.used,
         )
         .join(resource_classes)
         .where(is_listed(inventories.c.provider_id, dialect)),

@@ -9,7 +9,7 @@ looks again under the locks.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -27,7 +27,7 @@ from ullage.storage.trouble import Outdated
 class Locked:
     """Keys of what a batch has locked and, of locked consumers, what they hold: nobody else can change that now."""
 
-    consumers: Sequence[int] = ()
+    consumers: Collection[int] = ()
     providers: set[int] = field(default_factory=set)
     supplied: set[int] = field(default_factory=set)
     """The providers whose inventories the batch may look at."""
@@ -40,10 +40,10 @@ class Locked:
 @dataclass(frozen=True, slots=True)
 class _Statements:
     find_consumers: Select[Any]
-    lock_consumers: Select[Any]
+    lock_consumers: Select[Any] | None
     holdings: Select[Any]
     find_providers: Select[Any]
-    lock_providers: Select[Any]
+    lock_providers: Select[Any] | None
     members: Select[Any]
 
 
@@ -61,8 +61,8 @@ def lock(connection: Connection, dialect: Dialect, needs: Needs) -> Locked:
     """Lock all rows that these needs concern, in the one order that every writer keeps."""
     statements = _statements(dialect)
     locked = Locked()
-    found = [row.id for row in rows_of(connection, statements.find_consumers, needs.consumers)]
-    locked.consumers = [row.id for row in rows_of(connection, statements.lock_consumers, found)]
+    found = [key for (key,) in rows_of(connection, statements.find_consumers, needs.consumers)]
+    locked.consumers = _locked(connection, statements.lock_consumers, found)
     for row in rows_of(connection, statements.holdings, locked.consumers):
         locked.holdings[row.consumer_id].append(row)
     _lock_providers(connection, statements, needs, locked)
@@ -77,7 +77,7 @@ def confirm(connection: Connection, dialect: Dialect, locked: Locked, roots: set
     """
     if not (roots <= locked.providers and trees <= locked.trees):
         raise Outdated("a tree got another root while it was being locked")
-    members = {row.id for row in rows_of(connection, _statements(dialect).members, trees)}
+    members = {key for (key,) in rows_of(connection, _statements(dialect).members, trees)}
     if not members <= locked.providers:
         raise Outdated("a tree got new members while it was being locked")
 
@@ -86,16 +86,22 @@ def _lock_providers(connection: Connection, statements: _Statements, needs: Need
     changing = tree_changing(needs)
     locked.supplied = {row.provider_id for held in locked.holdings.values() for row in held}
     roots = set()
-    for row in rows_of(connection, statements.find_providers, named_providers(needs)):
-        locked.supplied.add(row.id)
-        if row.uuid in changing:
-            roots.add(row.root_id)
-        if row.uuid in needs.trees:
-            locked.trees.add(row.root_id)
-    members = {row.id for row in rows_of(connection, statements.members, locked.trees)}
-    wanted: Collection[int] = locked.supplied | roots | members
-    locked.providers = {row.id for row in rows_of(connection, statements.lock_providers, wanted)}
+    for key, uuid, root_key in rows_of(connection, statements.find_providers, named_providers(needs)):
+        locked.supplied.add(key)
+        if uuid in changing:
+            roots.add(root_key)
+        if uuid in needs.trees:
+            locked.trees.add(root_key)
+    members = {key for (key,) in rows_of(connection, statements.members, locked.trees)}
+    locked.providers = set(_locked(connection, statements.lock_providers, locked.supplied | roots | members))
     locked.supplied &= locked.providers
+
+
+def _locked(connection: Connection, statement: Select[Any] | None, keys: Collection[int]) -> Collection[int]:
+    """Those of the keys that are still there once they are locked."""
+    if statement is None:
+        return keys
+    return [key for (key,) in rows_of(connection, statement, keys)]
 
 
 @cache
@@ -121,5 +127,8 @@ def _statements(dialect: Dialect) -> _Statements:
     )
 
 
-def _locking(table: Table, dialect: Dialect) -> Select[Any]:
-    return dialect.for_update(select(table.c.id).where(is_listed(table.c.id, dialect)).order_by(table.c.id))
+def _locking(table: Table, dialect: Dialect) -> Select[Any] | None:
+    """None where the transaction has locked everything already."""
+    plain = select(table.c.id).where(is_listed(table.c.id, dialect)).order_by(table.c.id)
+    locking = dialect.for_update(plain)
+    return None if locking is plain else locking

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import islice
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -18,17 +19,21 @@ from sqlalchemy import (
     Connection,
     Executable,
     Insert,
+    Select,
     Table,
     Text,
+    Update,
     any_,
     bindparam,
     insert,
     select,
     tuple_,
 )
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.types import String
 
-from ullage.storage import bulk
+from ullage.storage.bulk import Row
 from ullage.storage.dialects import Dialect
 
 CHUNK = 10_000
@@ -56,7 +61,7 @@ def are_listed(first: ColumnElement[Any], second: ColumnElement[Any]) -> ColumnE
 def rows_of(connection: Connection, statement: Executable, values: Collection[Any]) -> Iterator[Any]:
     """The rows of a statement with a list, for all these values; nothing is asked for none."""
     for chunk in chunks(sorted(values)):
-        yield from connection.execute(statement, {LIST: chunk})
+        yield from connection.execute(statement, {LIST: chunk}).all()
 
 
 def execute_of(connection: Connection, statement: Executable, values: Collection[Any], **more: Any) -> int:
@@ -65,22 +70,31 @@ def execute_of(connection: Connection, statement: Executable, values: Collection
 
 
 def insert_rows(
-    connection: Connection, dialect: Dialect, table: Table, names: Sequence[str], rows: Sequence[Sequence[Any]]
+    connection: Connection, dialect: Dialect, table: Table, names: Sequence[str], rows: Sequence[Row]
 ) -> None:
     """Insert rows that hold, in this order, the columns `names`."""
     for chunk in chunks(rows):
-        connection.execute(_insert(dialect, table, tuple(names)), _parameters(dialect, names, chunk))
+        if dialect.name == "sqlite":
+            _driver_insert(table, tuple(names)).execute(connection, chunk)
+        else:
+            columns = [table.c[name] for name in names]
+            connection.execute(_insert(dialect, table, tuple(names)), dialect.parameters(columns, chunk))
 
 
 def insert_keyed(
-    connection: Connection, dialect: Dialect, table: Table, names: Sequence[str], rows: Sequence[Sequence[Any]]
+    connection: Connection, dialect: Dialect, table: Table, names: Sequence[str], rows: Sequence[Row]
 ) -> dict[str, int]:
     """The same; answers the new integer keys by the first of these columns, which must be unique text."""
-    statement = _insert(dialect, table, tuple(names)).returning(table.c[names[0]], table.c.id)
     keys: dict[str, int] = {}
     for chunk in chunks(rows):
-        found = connection.execute(statement, _parameters(dialect, names, chunk))
-        keys.update((name, key) for name, key in found)
+        if dialect.name == "sqlite":
+            _driver_insert(table, tuple(names)).execute(connection, chunk)
+            found = connection.execute(_keys(dialect, table, names[0]), {LIST: [row[0] for row in chunk]})
+        else:
+            columns = [table.c[name] for name in names]
+            statement = _returning(dialect, table, tuple(names))
+            found = connection.execute(statement, dialect.parameters(columns, chunk))
+        keys.update((name, key) for name, key in found.all())
     return keys
 
 
@@ -91,16 +105,37 @@ def chunks(values: Iterable[Item]) -> Iterator[list[Item]]:
         yield chunk
 
 
+class DriverStatement:
+    """A statement as SQLAlchemy writes it, given to the driver with one tuple for each row.
+
+    SQLAlchemy's own way prepares the parameters of each row by themselves, which costs SQLite more than their writing.
+    """
+
+    def __init__(self, statement: Insert | Update, names: Sequence[str]) -> None:
+        compiled = statement.compile(dialect=sqlite.dialect(), column_keys=list(names))
+        self._text = compiled.string
+        self._pick = itemgetter(*(list(names).index(name) for name in compiled.positiontup or ()))
+
+    def execute(self, connection: Connection, rows: Sequence[Row]) -> int:
+        """Execute it for each row, which holds the parameters `names`; how many rows it matched."""
+        return connection.exec_driver_sql(self._text, list(map(self._pick, rows))).rowcount
+
+
+@cache
+def _driver_insert(table: Table, names: tuple[str, ...]) -> DriverStatement:
+    return DriverStatement(insert(table), names)
+
+
+@cache
+def _keys(dialect: Dialect, table: Table, name: str) -> Select[Any]:
+    return select(table.c[name], table.c.id).where(is_listed(table.c[name], dialect))
+
+
 @cache
 def _insert(dialect: Dialect, table: Table, names: tuple[str, ...]) -> Insert:
-    if dialect.name != "postgresql":
-        return insert(table)  # the names of the parameters say which columns
-    return insert(table).from_select(list(names), select(bulk.array_table([table.c[name] for name in names])))
+    return insert(table).from_select(list(names), select(dialect.data([table.c[name] for name in names])))
 
 
-def _parameters(
-    dialect: Dialect, names: Sequence[str], rows: Sequence[Sequence[Any]]
-) -> dict[str, Any] | list[dict[str, Any]]:
-    if dialect.name != "postgresql":
-        return [dict(zip(names, row, strict=True)) for row in rows]
-    return bulk.array_parameters(rows)
+@cache
+def _returning(dialect: Dialect, table: Table, names: tuple[str, ...]) -> ReturningInsert[Any]:
+    return _insert(dialect, table, names).returning(table.c[names[0]], table.c.id)

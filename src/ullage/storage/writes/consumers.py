@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import CompoundSelect, literal, select, union_all
 
 from ullage.ledger.book import Book, Change
 from ullage.model.allocation import Consumer
+from ullage.storage.dialects import Dialect
+from ullage.storage.many import is_listed
 from ullage.storage.tables import allocations, consumer_types, consumers, projects, users
 from ullage.storage.writes.transaction import Transaction
 
@@ -79,12 +85,45 @@ class _Owners:
     """Keys of the projects, users and types of some consumers; each is made when it is first named."""
 
     def __init__(self, transaction: Transaction, rows: Sequence[Consumer]) -> None:
-        types = {row.consumer_type for row in rows if row.consumer_type is not None}
-        self._projects = transaction.ensure(projects, "external_id", {row.project for row in rows})
-        self._users = transaction.ensure(users, "external_id", {row.user for row in rows})
-        self._types = transaction.ensure(consumer_types, "name", types)
+        names = {
+            "projects": {row.project for row in rows},
+            "users": {row.user for row in rows},
+            "consumer_types": {row.consumer_type for row in rows if row.consumer_type is not None},
+        }
+        self._keys = _find(transaction, names) if rows else {}
+        missing = {
+            kind: sorted(name for name in wanted if (kind, name) not in self._keys) for kind, wanted in names.items()
+        }
+        if any(missing.values()):
+            for table, column in _OWNERS:
+                transaction.insert_missing(table, column, missing[table.name])
+            self._keys |= _find(transaction, missing)
 
     def keys_of(self, row: Consumer) -> tuple[int, int, int | None]:
         """Of its project, its user and its type."""
-        consumer_type = None if row.consumer_type is None else self._types[row.consumer_type]
-        return self._projects[row.project], self._users[row.user], consumer_type
+        keys = self._keys
+        consumer_type = None if row.consumer_type is None else keys["consumer_types", row.consumer_type]
+        return keys["projects", row.project], keys["users", row.user], consumer_type
+
+
+_OWNERS = ((projects, "external_id"), (users, "external_id"), (consumer_types, "name"))
+
+
+def _find(transaction: Transaction, names: Mapping[str, Collection[str]]) -> dict[tuple[str, str], int]:
+    """Keys by table and name, of those that are there."""
+    found = transaction.connection.execute(
+        _find_owners(transaction.dialect), {kind: sorted(wanted) for kind, wanted in names.items()}
+    )
+    return {(kind, name): key for kind, name, key in found}
+
+
+@cache
+def _find_owners(dialect: Dialect) -> CompoundSelect[Any]:
+    return union_all(
+        *(
+            select(literal(table.name).label("kind"), table.c[column].label("name"), table.c.id).where(
+                is_listed(table.c[column], dialect, table.name)
+            )
+            for table, column in _OWNERS
+        )
+    )

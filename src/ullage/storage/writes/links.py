@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from functools import cache
+from typing import Any
 
-from sqlalchemy import Delete
+from sqlalchemy import Delete, Select, select
 from sqlalchemy import Table as SchemaTable
 from sqlalchemy import delete as delete_from
 
 from ullage.ledger.book import Book, Table
-from ullage.storage.many import are_listed, execute_of
+from ullage.storage.dialects import Dialect
+from ullage.storage.many import are_listed, execute_of, is_listed, rows_of
 from ullage.storage.tables import aggregates, provider_aggregates, provider_traits
 from ullage.storage.writes.transaction import Transaction
 
@@ -56,7 +58,16 @@ def _added(rows: Table[str, Names]) -> Iterator[tuple[str, str]]:
 def _ensure_aggregates(transaction: Transaction, uuids: Collection[str]) -> None:
     """Find or make these aggregates; they are never deleted."""
     known = transaction.keys.aggregates
-    known.update(transaction.ensure(aggregates, "uuid", {uuid for uuid in uuids if uuid not in known}))
+    find = _find_aggregates(transaction.dialect)
+    known.update(tuple(row) for row in rows_of(transaction.connection, find, [u for u in uuids if u not in known]))
+    missing = [uuid for uuid in uuids if uuid not in known]
+    transaction.insert_missing(aggregates, "uuid", missing)
+    known.update(tuple(row) for row in rows_of(transaction.connection, find, missing))
+
+
+@cache
+def _find_aggregates(dialect: Dialect) -> Select[Any]:
+    return select(aggregates.c.uuid, aggregates.c.id).where(is_listed(aggregates.c.uuid, dialect))
 
 
 @cache

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Select, Table, delete, select
+from sqlalchemy import Connection, Delete, Table, delete
 
 from ullage.storage.book import Keys
 from ullage.storage.dialects import Dialect
-from ullage.storage.many import chunks, execute_of, insert_keyed, insert_rows, is_listed, rows_of
+from ullage.storage.many import chunks, execute_of, insert_keyed, insert_rows, is_listed
 from ullage.storage.tables import tombstones
 from ullage.storage.trouble import Outdated
 
@@ -61,18 +61,10 @@ class Transaction:
         """Leave a tombstone for each, for readers that still have it."""
         self.insert(tombstones, ("kind", "key"), ((kind, key) for key in sorted(keys)))
 
-    def ensure(self, table: Table, name: str, values: Collection[str]) -> dict[str, int]:
-        """Keys by a unique column of text, of rows that are found or else made; nobody ever deletes them."""
-        keys = self._find(table, name, values)
-        missing = sorted(value for value in values if value not in keys)
-        if missing:
-            more = self._more(table, new=True)
-            self.dialect.insert_missing(self.connection, table, [{name: value, **more} for value in missing])
-            keys.update(self._find(table, name, missing))
-        return keys
-
-    def _find(self, table: Table, name: str, values: Collection[str]) -> dict[str, int]:
-        return dict(tuple(row) for row in rows_of(self.connection, _find(table, name, self.dialect), values))
+    def insert_missing(self, table: Table, name: str, values: Collection[str]) -> None:
+        """Insert rows by a unique column of text, but for those that are there."""
+        more = self._more(table, new=True)
+        self.dialect.insert_missing(self.connection, table, [{name: value, **more} for value in sorted(values)])
 
     def _more(self, table: Table, *, new: bool) -> dict[str, int]:
         values = {"stamp_writer": self.writer, "stamp_sequence": self.sequence, "updated_us": self.now_us}
@@ -84,8 +76,3 @@ class Transaction:
 @cache
 def _delete(table: Table, dialect: Dialect) -> Delete:
     return delete(table).where(is_listed(table.c.id, dialect))
-
-
-@cache
-def _find(table: Table, name: str, dialect: Dialect) -> Select[Any]:
-    return select(table.c[name], table.c.id).where(is_listed(table.c[name], dialect))
