@@ -2,11 +2,45 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from ullage.engine.asked import AskedGroup, asked_aggregates, asked_demands, asked_traits, asked_tree
+from ullage.engine.block import Mask
+from ullage.engine.constraints import PER_PROVIDER, narrow
 from ullage.engine.snapshot import Snapshot
+from ullage.model.candidate import Step
 from ullage.model.provider import Provider
 from ullage.model.request import ProviderFilter
 
 
 def select(snapshot: Snapshot, provider_filter: ProviderFilter) -> tuple[Provider, ...]:
-    """The providers that satisfy a filter, in order of key. Raises UnknownResourceClass and UnknownTraits."""
-    raise NotImplementedError
+    """The providers that satisfy a filter, each by itself, in order of key.
+
+    Raises UnknownResourceClass and UnknownTraits; an unknown name, uuid, aggregate or tree is nobody's.
+    """
+    asked = AskedGroup(
+        demands=asked_demands(snapshot, provider_filter.resources),
+        traits=asked_traits(snapshot, provider_filter.traits),
+        member_of=asked_aggregates(snapshot, provider_filter.member_of),
+        in_tree=asked_tree(snapshot, provider_filter.in_tree),
+    )
+    trail: list[Step] = []
+    mask = narrow(PER_PROVIDER, snapshot, asked, _named(snapshot, provider_filter), None, trail)
+    return tuple(snapshot.provider(key) for key in snapshot.keys(np.flatnonzero(mask)).tolist())
+
+
+def _named(snapshot: Snapshot, provider_filter: ProviderFilter) -> Mask:
+    """The one provider that is named, everybody if none is."""
+    if provider_filter.uuid is None and provider_filter.name is None:
+        return snapshot.everybody()
+    by_uuid = None if provider_filter.uuid is None else snapshot.provider_keys.get(provider_filter.uuid)
+    by_name = None if provider_filter.name is None else snapshot.named_keys.get(provider_filter.name)
+    mask = snapshot.nobody()
+    wanted = {by_uuid if provider_filter.uuid is not None else by_name}
+    if provider_filter.name is not None:
+        wanted &= {by_name}
+    for key in wanted - {None}:
+        position = snapshot.position(key) if key is not None else None
+        if position is not None:
+            mask.reshape(-1)[position] = True
+    return mask
