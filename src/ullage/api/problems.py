@@ -105,6 +105,7 @@ TABLE: Mapping[type[errors.Refusal], Row] = {
     errors.Conflict: Row(409, CONCURRENT_UPDATE),
     errors.InUse: Row(409),
     errors.InventoryInUse: Row(409, "placement.inventory.inuse"),
+    errors.OneInventoryInUse: Row(409, CONCURRENT_UPDATE),
     errors.ProviderHasAllocations: Row(409, "placement.resource_provider.inuse"),
     errors.ProviderHasChildren: Row(409, "placement.resource_provider.cannot_delete_parent"),
     errors.Exists: Row(409),
