@@ -237,7 +237,7 @@ ANSWER = Answer(
             ROOT,
             ROOT,
             MappingProxyType({"VGPU": ResourceSummary(4, 1), "DISK_GB": ResourceSummary(9, 0)}),
-            ("A", "B"),
+            ("CUSTOM_A", "HW_B"),
         )
     },
     trail=(),
@@ -274,11 +274,16 @@ ALL = {**VGPU, "DISK_GB": {"capacity": 9, "used": 0}}
     ("minor", "summary"),
     [
         (16, {"resources": VGPU}),
-        (17, {"resources": VGPU, "traits": ["A", "B"]}),
-        (27, {"resources": ALL, "traits": ["A", "B"]}),
+        (17, {"resources": VGPU, "traits": ["HW_B", "CUSTOM_A"]}),
+        (27, {"resources": ALL, "traits": ["HW_B", "CUSTOM_A"]}),
         (
             29,
-            {"resources": ALL, "traits": ["A", "B"], "parent_provider_uuid": ROOT, "root_provider_uuid": ROOT},
+            {
+                "resources": ALL,
+                "traits": ["HW_B", "CUSTOM_A"],
+                "parent_provider_uuid": ROOT,
+                "root_provider_uuid": ROOT,
+            },
         ),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
@@ -61,6 +62,12 @@ _CANDIDATE: Since[Callable[[Candidate], CandidateBody]] = Since(
 Summariser = Callable[[ProviderSummary, frozenset[str]], SummaryBody]
 
 
+@lru_cache(maxsize=4096)
+def _standard_first(traits: tuple[str, ...]) -> tuple[str, ...]:
+    """The order in which clients know the traits of a summary; most providers of a fleet share a few sets."""
+    return tuple(sorted(traits, key=lambda name: (name.startswith("CUSTOM_"), name)))
+
+
 def _requested(summary: ProviderSummary, classes: frozenset[str]) -> dict[str, object]:
     return {name: resource for name, resource in summary.resources.items() if name in classes}
 
@@ -70,15 +77,15 @@ def _bare(summary: ProviderSummary, classes: frozenset[str]) -> SummaryBody:
 
 
 def _with_traits(summary: ProviderSummary, classes: frozenset[str]) -> SummaryBody:
-    return SummaryBody(_requested(summary, classes), summary.traits)
+    return SummaryBody(_requested(summary, classes), _standard_first(summary.traits))
 
 
 def _whole(summary: ProviderSummary, classes: frozenset[str]) -> SummaryBody:
-    return SummaryBody(summary.resources, summary.traits)
+    return SummaryBody(summary.resources, _standard_first(summary.traits))
 
 
 def _in_its_tree(summary: ProviderSummary, classes: frozenset[str]) -> SummaryBody:
-    return SummaryBody(summary.resources, summary.traits, summary.parent_uuid, summary.root_uuid)
+    return SummaryBody(summary.resources, _standard_first(summary.traits), summary.parent_uuid, summary.root_uuid)
 
 
 _SUMMARY: Since[Summariser] = Since(
