@@ -117,7 +117,7 @@ def _statements(dialect: Dialect) -> _Statements:
             resource_classes.c.name,
             allocations.c.used,
         )
-        .join(resource_classes)
+        .join(resource_classes, resource_classes.c.id == allocations.c.resource_class_id)
         .where(is_listed(allocations.c.consumer_id, dialect)),
         find_providers=select(providers.c.id, providers.c.uuid, providers.c.root_id).where(
             is_listed(providers.c.uuid, dialect)
