@@ -18,8 +18,9 @@ HEADERS = ("content-type", "vary", "openstack-api-version", "cache-control", "al
 SECONDS_APART = 3.0
 
 
-def differences(ask: Ask, theirs: Answer, ours: Answer) -> list[str]:
-    """What differs, in words; [] if nothing does."""
+def differences(ask: Ask, theirs: Answer, ours: Answer, began: float = 0.0) -> list[str]:
+    """What differs, in words; [] if nothing does. `began`: times before it are all the same, for each side was made
+    at its own time."""
     found = []
     if theirs.status != ours.status:
         found.append(f"status {theirs.status} -> {ours.status}")
@@ -28,7 +29,7 @@ def differences(ask: Ask, theirs: Answer, ours: Answer) -> list[str]:
         for name in HEADERS
         if _header(theirs, name) != _header(ours, name)
     ]
-    found += _location(theirs, ours) + _last_modified(theirs, ours)
+    found += _location(theirs, ours) + _last_modified(theirs, ours, began)
     if theirs.status == ours.status:
         found += _bodies(ask, theirs, ours)
     return found
@@ -57,12 +58,14 @@ def _location(theirs: Answer, ours: Answer) -> list[str]:
     return [f"location: {theirs.headers.get('location')} -> {ours.headers.get('location')}"]
 
 
-def _last_modified(theirs: Answer, ours: Answer) -> list[str]:
-    one, other = (answer.headers.get("last-modified") for answer in (theirs, ours))
-    if one is None or other is None:
-        return [] if one == other else [f"last-modified: {one} -> {other}"]
-    apart = (parsedate_to_datetime(one) - parsedate_to_datetime(other)).total_seconds()
-    return [] if abs(apart) <= SECONDS_APART else [f"last-modified: {one} -> {other}"]
+def _last_modified(theirs: Answer, ours: Answer, began: float) -> list[str]:
+    texts = [answer.headers.get("last-modified") for answer in (theirs, ours)]
+    if texts[0] is None or texts[1] is None:
+        same = texts[0] == texts[1]
+    else:
+        one, other = (max(parsedate_to_datetime(text).timestamp(), began) for text in texts if text)
+        same = abs(one - other) <= SECONDS_APART
+    return [] if same else [f"last-modified: {texts[0]} -> {texts[1]}"]
 
 
 def _bodies(ask: Ask, theirs: Answer, ours: Answer) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -65,20 +66,35 @@ class Side(Protocol):
         """A way to ask it, with nothing left in it of what was there before."""
 
 
+class MendableSide(Side, Protocol):
+    """The reference."""
+
+    def mend(self) -> None:
+        """Take away what it should not have kept."""
+
+
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """One request that was answered in two ways; with the seed and the epoch it can be seen again."""
+class Pair:
+    """One request with both answers; with the seed and the epoch it can be seen again."""
 
     epoch: int
     number: int
     ask: Ask
     theirs: Answer
     ours: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A pair that differs, and in what."""
+
+    pair: Pair
     found: tuple[str, ...]
 
     def __str__(self) -> str:
-        lines = [f"epoch {self.epoch}, request {self.number}: {self.ask}", *(f"    {line}" for line in self.found)]
-        for name, answer in (("reference", self.theirs), ("Ullage", self.ours)):
+        pair = self.pair
+        lines = [f"epoch {pair.epoch}, request {pair.number}: {pair.ask}", *(f"    {line}" for line in self.found)]
+        for name, answer in (("reference", pair.theirs), ("Ullage", pair.ours)):
             lines.append(f"    {name} {answer.status}: {answer.body.decode(errors='backslashreplace')[:500]}")
         return "\n".join(lines)
 
@@ -100,7 +116,7 @@ class Report:
 class Run:
     """A seeded run. The same seed asks the same, as long as the answers are the same."""
 
-    def __init__(self, reference: Side, ullage: Side, seed: int) -> None:
+    def __init__(self, reference: MendableSide, ullage: Side, seed: int) -> None:
         self._reference = reference
         self._ullage = ullage
         self._seed = seed
@@ -117,36 +133,48 @@ class Run:
     def _epoch(self, epoch: int, requests: int, beside: ThreadPoolExecutor) -> None:
         random = Random(f"{self._seed}/{epoch}")
         theirs, ours = self._reference.emptied(), self._ullage.emptied()
+        began = time.time()
         try:
-            for number, ask, action in _asks(World(random), random, requests):
+            for number, ask, step in _asks(World(random), random, requests):
                 waiting = beside.submit(theirs.send, ask)
                 our_answer = ours.send(ask)
-                their_answer = waiting.result()
-                self.report.requests += 1
-                if not self._judged(epoch, number, ask, their_answer, our_answer):
-                    return  # what the two hold is no longer the same
-                _drop_unnamed(ask, ((theirs, their_answer), (ours, our_answer)))
-                action.answer = their_answer
+                pair = Pair(epoch, number, ask, waiting.result(), our_answer)
+                pair, is_together = self._judged(pair, theirs, began)
+                if not is_together:
+                    return
+                _drop_unnamed(ask, ((theirs, pair.theirs), (ours, pair.ours)))
+                step.answer = pair.theirs
         finally:
             theirs.close()
             ours.close()
 
-    def _judged(self, epoch: int, number: int, ask: Ask, theirs: Answer, ours: Answer) -> bool:
-        """Take note of a pair of answers; False if the two services have gone different ways."""
+    def _judged(self, pair: Pair, reference: Peer, began: float) -> tuple[Pair, bool]:
+        """Take note of a pair. Gives it as it is after mending, and whether both services still hold the same."""
         report = self.report
-        report.statuses[theirs.status] += 1
-        found = differences(ask, *_same_unnamed(ask, theirs, ours))
+        report.requests += 1
+        report.statuses[pair.theirs.status] += 1
+        found = _found(pair, began)
+        known: Known | None = recognise(pair.ask, pair.theirs, pair.ours) if found else None
+        if known is not None and known.mends:
+            self._reference.mend()
+            pair = replace(pair, theirs=reference.send(pair.ask))
+            found = _found(pair, began)
+            report.known[known.slug] += 1
+            known = recognise(pair.ask, pair.theirs, pair.ours) if found else None
         if not found:
-            if theirs.detail != ours.detail:
-                report.wordings.setdefault((theirs.detail, ours.detail), ask)
-            return True
-        difference = Difference(epoch, number, ask, theirs, ours, tuple(found))
-        known: Known | None = recognise(ask, theirs, ours)
+            if pair.theirs.detail != pair.ours.detail:
+                report.wordings.setdefault((pair.theirs.detail, pair.ours.detail), pair.ask)
+            return pair, True
         if known is not None:
             report.known[known.slug] += 1
-            return not known.parts_ways
-        report.unknown.append(difference)
-        return ask.method == "GET" or theirs.status // 100 == ours.status // 100 == 4
+            return pair, pair.ask.method == "GET" or not known.parts_ways
+        report.unknown.append(Difference(pair, tuple(found)))
+        return pair, pair.ask.method == "GET" or pair.theirs.status // 100 == pair.ours.status // 100 == 4
+
+
+def _found(pair: Pair, began: float) -> list[str]:
+    theirs, ours = _same_unnamed(pair.ask, pair.theirs, pair.ours)
+    return differences(pair.ask, theirs, ours, began)
 
 
 @dataclass(slots=True)

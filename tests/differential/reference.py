@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -101,12 +102,22 @@ class ReferenceServer:
 
     def empty(self) -> None:
         """Take away everything but the standard classes and traits. The process keeps nothing between requests."""
-        with contextlib.closing(sqlite3.connect(Path(self._folder.name) / "placement.db", timeout=30)) as database:
+        with self._database() as database:
             tables = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             for table in sorted(set(tables) - {"alembic_version", "resource_classes", "traits", "sqlite_sequence"}):
                 database.execute(f"DELETE FROM {table}")
             database.execute("DELETE FROM resource_classes WHERE id >= 10000")
             database.execute("DELETE FROM traits WHERE name LIKE 'CUSTOM!_%' ESCAPE '!'")
+
+    def drop_idle_consumers(self) -> None:
+        """Take away consumers that hold nothing."""
+        with self._database() as database:
+            database.execute("DELETE FROM consumers WHERE uuid NOT IN (SELECT consumer_id FROM allocations)")
+
+    @contextlib.contextmanager
+    def _database(self) -> Iterator[sqlite3.Connection]:
+        with contextlib.closing(sqlite3.connect(Path(self._folder.name) / "placement.db", timeout=30)) as database:
+            yield database
             database.commit()
 
     def log(self) -> str:
