@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     Column,
+    ColumnElement,
     FromClause,
     String,
+    Table,
     Text,
+    Update,
+    and_,
     bindparam,
     column,
     func,
     text,
+    update,
 )
-from sqlalchemy.dialects import mysql, postgresql
+from sqlalchemy.dialects import mysql
+from sqlalchemy.types import TypeEngine
 
 Row = Sequence[Any]
 
@@ -30,10 +38,41 @@ def places(row: Collection[Any]) -> list[str]:
     return [f"p{number}" for number in range(len(row))]
 
 
+def update_where(
+    table: Table, wanted: Sequence[Column[Any]], changed: Sequence[Column[Any]], sources: Sequence[ColumnElement[Any]]
+) -> Update:
+    """UPDATE of `changed` where `wanted` match; `sources` are what they must equal, then what shall be set."""
+    return update(table).where(_match(wanted, sources)).values(_settings(changed, sources[len(wanted) :]))
+
+
+def update_joined(
+    table: Table, wanted: Sequence[Column[Any]], changed: Sequence[Column[Any]], data: FromClause
+) -> Update:
+    """The same for MariaDB, whose planner may choose to scan (and lock) a small table, but not behind an outer join."""
+    sources = list(data.c)
+    joined = data.outerjoin(table, _match(wanted, sources))
+    return update(joined).values(_settings(changed, sources[len(wanted) :]))
+
+
+def _match(wanted: Sequence[Column[Any]], sources: Sequence[ColumnElement[Any]]) -> ColumnElement[bool]:
+    return and_(*(target == source for target, source in zip(wanted, sources, strict=False)))
+
+
+def _settings(
+    changed: Sequence[Column[Any]], sources: Sequence[ColumnElement[Any]]
+) -> dict[Column[Any], ColumnElement[Any]]:
+    return dict(zip(changed, sources, strict=True))
+
+
+def bound(columns: Sequence[Column[Any]]) -> list[ColumnElement[Any]]:
+    """Parameters p0, p1, ... of a statement that is executed once for each row."""
+    return [bindparam(name, type_=each.type) for name, each in zip(places(columns), columns, strict=True)]
+
+
 def array_table(columns: Sequence[Column[Any]]) -> FromClause:
     """PostgreSQL: parameter rows as a table with the columns p0, p1, ..., one array for each."""
     names = places(columns)
-    arrays = [bindparam(name, type_=_array(each)) for name, each in zip(names, columns, strict=True)]
+    arrays = [bindparam(name, type_=ARRAY(_uncut(each))) for name, each in zip(names, columns, strict=True)]
     typed = [column(name, each.type) for name, each in zip(names, columns, strict=True)]
     return func.unnest(*arrays).table_valued(*typed, name="data").render_derived()
 
@@ -43,9 +82,9 @@ def array_parameters(rows: Sequence[Row]) -> dict[str, Any]:
     return {name: list(values) for name, values in zip(places(rows[0]), zip(*rows, strict=True), strict=True)}
 
 
-def _array(each: Column[Any]) -> postgresql.ARRAY[Any]:
+def _uncut(each: Column[Any]) -> TypeEngine[Any]:
     # a cast to varchar(n)[] would cut what is too long without a word
-    return postgresql.ARRAY(Text() if isinstance(each.type, String) else each.type)
+    return Text() if isinstance(each.type, String) else each.type
 
 
 def json_table(columns: Sequence[Column[Any]]) -> FromClause:
@@ -53,13 +92,15 @@ def json_table(columns: Sequence[Column[Any]]) -> FromClause:
     names = places(columns)
     dialect = mysql.dialect()
     dialect.name = "mariadb"
-    types = [each.type.compile(dialect) for each in columns]
+    # not a VARCHAR, which would cut what is too long for it without a word
+    types = [re.sub(r"VARCHAR\(\d+\)", "TEXT", each.type.compile(dialect)) for each in columns]
     paths = ", ".join(
         f"{name} {type_} PATH '$[{position}]'" for position, (name, type_) in enumerate(zip(names, types, strict=True))
     )
     typed = [column(name, each.type) for name, each in zip(names, columns, strict=True)]
-    statement = text(f"SELECT * FROM JSON_TABLE(:data, '$[*]' COLUMNS ({paths})) AS given").columns(*typed)  # noqa: S608 - names and types of the schema alone
-    return statement.subquery("data")
+    # its text is made of names and types of the schema alone
+    statement = text(f"SELECT * FROM JSON_TABLE(:data, '$[*]' COLUMNS ({paths})) AS given")  # noqa: S608
+    return statement.columns(*typed).subquery("data")
 
 
 def json_parameters(rows: Sequence[Row]) -> dict[str, Any]:

@@ -17,21 +17,17 @@ from typing import Any, ClassVar
 from sqlalchemy import (
     URL,
     Column,
-    ColumnElement,
     Connection,
     Engine,
     FromClause,
     Select,
     Table,
     Update,
-    and_,
-    bindparam,
     create_engine,
     event,
     func,
     make_url,
     select,
-    update,
 )
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
@@ -155,16 +151,14 @@ class Dialect(ABC):
     def parameters(self, columns: Sequence[Column[Any]], rows: Sequence[Row]) -> bulk.Parameters:
         """What to execute a statement with that uses `data` (SQLite: the bound parameters p0, p1, ...)."""
 
-    def _sources(self, columns: Sequence[Column[Any]]) -> list[ColumnElement[Any]]:
-        return list(self.data(columns).c)
+    def update_statement(self, table: Table, wanted: Sequence[Column[Any]], changed: Sequence[Column[Any]]) -> Update:
+        """The statement of `update_rows`."""
+        return bulk.update_where(table, wanted, changed, list(self.data([*wanted, *changed]).c))
 
 
 @cache
 def _update_statement(dialect: Dialect, table: Table, keys: tuple[str, ...], values: tuple[str, ...]) -> Update:
-    columns = [table.c[name] for name in (*keys, *values)]
-    sources = dialect._sources(columns)
-    conditions = [target == source for target, source in zip(columns[: len(keys)], sources, strict=False)]
-    return update(table).where(and_(*conditions)).values(dict(zip(values, sources[len(keys) :], strict=True)))
+    return dialect.update_statement(table, [table.c[name] for name in keys], [table.c[name] for name in values])
 
 
 class Sqlite(Dialect):
@@ -214,8 +208,8 @@ class Sqlite(Dialect):
     def parameters(self, columns: Sequence[Column[Any]], rows: Sequence[Row]) -> bulk.Parameters:
         return [dict(zip(bulk.places(columns), row, strict=True)) for row in rows]
 
-    def _sources(self, columns: Sequence[Column[Any]]) -> list[ColumnElement[Any]]:
-        return [bindparam(place, type_=each.type) for place, each in zip(bulk.places(columns), columns, strict=True)]
+    def update_statement(self, table: Table, wanted: Sequence[Column[Any]], changed: Sequence[Column[Any]]) -> Update:
+        return bulk.update_where(table, wanted, changed, bulk.bound([*wanted, *changed]))
 
 
 class Postgresql(Dialect):
@@ -243,6 +237,8 @@ class Postgresql(Dialect):
             "application_name": "ullage",
             "client_encoding": "utf8",
             "options": " ".join(f"-c {name}={1000 * seconds}" for name, seconds in limits.items()),
+            # a prepared statement that was planned while a table was small would scan it whole long after it has grown
+            "prepare_threshold": None,
         }
         return _unsaid(arguments, url) | {"autocommit": True}
 
@@ -345,6 +341,9 @@ class Mariadb(Dialect):
 
     def parameters(self, columns: Sequence[Column[Any]], rows: Sequence[Row]) -> bulk.Parameters:
         return bulk.json_parameters(rows)
+
+    def update_statement(self, table: Table, wanted: Sequence[Column[Any]], changed: Sequence[Column[Any]]) -> Update:
+        return bulk.update_joined(table, wanted, changed, self.data([*wanted, *changed]))
 
 
 def _need_database(url: URL) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 
 from alembic import command
 from alembic.config import Config
@@ -15,6 +16,8 @@ from ullage.storage.trouble import SchemaMissing, SchemaTooNew
 from ullage.storage.unit import Store, again
 
 ATTEMPTS = 10
+
+_one_at_a_time = Lock()  # Alembic keeps the step that is running in a global of its own
 
 
 def upgrade(store: Store, now_us: int) -> None:
@@ -58,7 +61,8 @@ def _run_steps(connection: Connection, script: ScriptDirectory) -> None:
     if not _has_schema(connection, script):  # somebody else may have run them while we waited for the lock
         config = _config()
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        with _one_at_a_time:
+            command.upgrade(config, "head")
 
 
 def _config() -> Config:

@@ -46,7 +46,13 @@ def writers_and_horizon() -> None:
         number("started_us"),
         number("seen_us"),
     )
-    make("horizon", Column("id", KEY, nullable=False), number("epoch"), primary_key("horizon", "id"), counts=False)
+    make(
+        "horizon",
+        Column("id", KEY, autoincrement=False, nullable=False),
+        number("epoch"),
+        primary_key("horizon", "id"),
+        counts=False,
+    )
     horizon = table("horizon", column("id"), column("epoch"))
     first = select(literal(1), literal(0)).where(~exists(select(horizon.c.id)))
     op.execute(insert(horizon).from_select(["id", "epoch"], first))
