@@ -49,22 +49,22 @@ def loaded(text: str, target: Target) -> Tally:
     return load(expand(fleet.parse(text)), target, Recorder())
 
 
-@pytest.fixture
-def direct(database_url: str) -> Iterator[admin.DatabaseTarget]:
-    with admin.database_target(database_url) as target:
-        yield target
+WAYS = [f"straight into {name}" for name in servers.chosen_names()]
 
 
-@pytest.fixture
-def over_http(database_url: str) -> Iterator[Client]:
-    with Service(database_url) as service, Client(service.url, "admin") as client:
-        yield client
-
-
-@pytest.fixture(params=["direct", "over_http"])
-def target(request: pytest.FixtureRequest) -> Target:
-    made: Target = request.getfixturevalue(request.param)
-    return made
+@pytest.fixture(params=[*WAYS, "over HTTP"])
+def target(request: pytest.FixtureRequest, database_servers: Servers) -> Iterator[Target]:
+    """Both ways: straight into each database, and over HTTP, to which the database makes no difference."""
+    way: str = request.param
+    server = database_servers("sqlite" if way == "over HTTP" else way.rpartition(" ")[2])
+    url = server.new_ledger_database()
+    if way == "over HTTP":
+        with Service(url) as service, Client(service.url, "admin") as client:
+            yield client
+    else:
+        with admin.database_target(url) as direct:
+            yield direct
+    server.drop_database(url)
 
 
 def test_what_the_fleet_says_is_there_and_a_second_load_writes_nothing(target: Target) -> None:
