@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import servers
+from conftest import Servers
 
 from cli.running import Service
 from ullage.cli import admin, fleet
