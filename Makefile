@@ -2,11 +2,11 @@
 
 PYTHON ?= python3
 DATABASES ?= sqlite,postgresql,mariadb
-HOST ?= 127.0.0.1
-PORT ?= 8778
-DATABASE ?= sqlite:///$(CURDIR)/.cache/ullage.db
-WORKERS ?= 1
-FLEET ?= examples/fleet.yaml
+HOST = 127.0.0.1
+PORT = 8778
+DATABASE = sqlite:///$(CURDIR)/.cache/ullage.db
+WORKERS = 1
+FLEET = examples/fleet.yaml
 JOBS ?= 2
 ARGUMENTS ?=
 

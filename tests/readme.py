@@ -2,8 +2,8 @@
 
 `python tests/readme.py` (that is `make demo`) shows it happen; `test_readme.py` runs it as a test. Standard library
 only: `make demo` needs no test tools. A block that begins with three backticks and `console` is a session: a line that
-begins with `$ ` is a command (continued after a backslash), the lines below it are its output. `...` in an output
-stands for anything.
+begins with `$ ` is a command (continued after a backslash or in an open quote), the lines below it are its output.
+`...` in an output stands for anything.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 SHOWN_ADDRESS = "127.0.0.1:8778"
+SHOWN_DATABASE = "sqlite:///.cache/ullage.db"
 START_SECONDS_MAX = 300
 COMMAND_SECONDS_MAX = 120
 
@@ -77,7 +78,7 @@ def steps(text: str) -> list[Step]:
             command += "\n" + line
         else:
             output.append(line)
-        is_continued = is_inside and line.endswith("\\") and not output
+        is_continued = is_inside and not output and (command.endswith("\\") or command.count("'") % 2 == 1)
     return found
 
 
@@ -93,29 +94,50 @@ def _pattern(shown: str) -> str:
     return "\n".join(lines).replace(re.escape("..."), r"(?s:.*?)")
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a service of its own is ("host:port"), and its database."""
+
+    address: str
+    database: str
+
+    def here(self, text: str) -> str:
+        """A text of the README, for this service."""
+        return text.replace(SHOWN_ADDRESS, self.address).replace(SHOWN_DATABASE, self.database)
+
+    def there(self, text: str) -> str:
+        """The other way round."""
+        return text.replace(self.address, SHOWN_ADDRESS).replace(self.database, SHOWN_DATABASE)
+
+
 @contextlib.contextmanager
-def service() -> Iterator[str]:
-    """What `make run` starts, on a free port and a new database; its address as "host:port"."""
+def service() -> Iterator[Place]:
+    """What `make run` starts, on a free port and a new database."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory(prefix="ullage-readme-") as folder, open(f"{folder}/log", "w+") as log:
+        place = Place(f"127.0.0.1:{port}", f"sqlite:///{folder}/ullage.db")
         process = subprocess.Popen(
-            ["make", "--no-print-directory", "run", f"PORT={port}", f"DATABASE=sqlite:///{folder}/ullage.db"],
+            ["make", "--no-print-directory", "run", f"PORT={port}", f"DATABASE={place.database}"],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")},
+            env=_environment("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ULLAGE"),
         )
         try:
-            _wait(f"http://127.0.0.1:{port}/", process, Path(log.name))
-            yield f"127.0.0.1:{port}"
+            _wait(f"http://{place.address}/", process, Path(log.name))
+            yield place
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
             process.wait(30)
+
+
+def _environment(*without: str) -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(without)}
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -127,11 +149,11 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     raise RuntimeError(f"`make run` does not answer at {url}:\n{log.read_text()}")
 
 
-def run(found: list[Step], address: str) -> Iterator[Outcome]:
+def run(found: list[Step], place: Place) -> Iterator[Outcome]:
     """Run each step in the project's folder; what one exports, those after it see."""
     exports = ""
     for step in found:
-        command = step.command.replace(SHOWN_ADDRESS, address)
+        command = place.here(step.command)
         done = subprocess.run(
             ["bash", "-c", f"{exports}{command}"],
             cwd=ROOT,
@@ -140,20 +162,20 @@ def run(found: list[Step], address: str) -> Iterator[Outcome]:
             stderr=subprocess.STDOUT,
             text=True,
             timeout=COMMAND_SECONDS_MAX,
-            env={name: value for name, value in os.environ.items() if not name.startswith(("OS_", "ULLAGE"))},
+            env=_environment("OS_", "ULLAGE"),
         )
         if command.startswith("export "):
             exports += command + "\n"
-        yield Outcome(step, done.stdout.replace(address, SHOWN_ADDRESS))
+        yield Outcome(step, place.there(done.stdout))
 
 
 def main() -> int:
     """Show every step and its output; 1 if one differs from what the README shows."""
     different = 0
     found = steps((ROOT / "README.md").read_text())
-    with service() as address:
-        print(f"A service of its own answers at http://{address}; the README's commands follow.\n", flush=True)
-        for outcome in run(found, address):
+    with service() as place:
+        print(f"A service of its own answers at http://{place.address}; the README's commands follow.\n", flush=True)
+        for outcome in run(found, place):
             print(f"$ {outcome.step.command}\n{outcome.output}", flush=True)
             if not outcome.is_as_shown:
                 different += 1

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import typer
 from typer.testing import CliRunner
-from ullage.api.routes import ROUTES
 
 from ullage.api import problems
+from ullage.api.routes import ROUTES
 from ullage.api.versions import HISTORY, Microversion
 from ullage.cli.main import app
 from ullage.model import errors

@@ -11,8 +11,8 @@ def test_every_command_of_the_readme_prints_what_the_readme_shows() -> None:
     steps = readme.steps(README.read_text())
     assert len(steps) >= 10
     assert any(".venv-clients/bin/openstack" in step.command for step in steps)
-    with readme.service() as address:
-        outcomes = list(readme.run(steps, address))
+    with readme.service() as place:
+        outcomes = list(readme.run(steps, place))
     different = [
         f"line {each.step.line}: {each.step.command}\n{each.output}" for each in outcomes if not each.is_as_shown
     ]
@@ -20,10 +20,11 @@ def test_every_command_of_the_readme_prints_what_the_readme_shows() -> None:
 
 
 def test_sessions_are_read_as_they_are_shown() -> None:
-    text = "```console\n$ one \\\n  two\nout\n\nmore\n$ three\n```\n```\n$ not this\n```\n"
+    text = "```console\n$ one \\\n  two\nout\n\nmore\n$ three '\n$ four'\nout\n$ five\n```\n```\n$ not this\n```\n"
     assert [(step.line, step.command, step.output) for step in readme.steps(text)] == [
         (2, "one \\\n  two", "out\n\nmore"),
-        (7, "three", ""),
+        (7, "three '\n$ four'", "out"),
+        (10, "five", ""),
     ]
 
 
