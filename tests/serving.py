@@ -52,6 +52,11 @@ class UllageServer:
         self._log.close()
         self._folder.cleanup()
 
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The main process."""
+        return self._process
+
     def log(self) -> str:
         """All that the process has printed."""
         return (Path(self._folder.name) / "log").read_text(errors="replace")
