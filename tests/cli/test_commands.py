@@ -46,10 +46,12 @@ def test_without_a_command_it_teaches() -> None:
 
 def test_load_then_check_then_load_again(fleet_file: Path, database: str) -> None:
     done = ullage("load", str(fleet_file), "--database", database)
-    written = "1 providers, 1 inventories and 1 consumers written"
-    assert done.stdout == f"Loaded {fleet_file}: {written}; 1 traits and 1 aggregates as they were.\n"
+    assert done.stdout == f"Loaded {fleet_file}: 1 provider, 1 inventory and 1 consumer written.\n"
     assert ullage("check", "--database", database).stdout == "The laws hold.\n"
-    assert "nothing written; 1 providers" in ullage("load", str(fleet_file), ULLAGE_DATABASE=database).stdout
+    assert (
+        "nothing written; 1 provider and 1 consumer as they were"
+        in ullage("load", str(fleet_file), ULLAGE_DATABASE=database).stdout
+    )
 
 
 def test_check_names_each_breach_and_exits_with_1(fleet_file: Path, database: str) -> None:
@@ -109,7 +111,7 @@ def test_load_over_http_names_a_service_that_is_not_there(fleet_file: Path) -> N
 def test_a_running_service_is_loaded_over_http_and_a_refused_token_is_named(fleet_file: Path, database: str) -> None:
     with Service(database) as service:
         done = ullage("load", str(fleet_file), "--url", service.url, ULLAGE_TOKEN="admin")
-        assert "1 providers, 1 inventories and 1 consumers written" in done.stdout
+        assert "1 provider, 1 inventory and 1 consumer written" in done.stdout
         said = complaint("load", str(fleet_file), "--url", service.url, "--token", "nobody")
         assert "the service answered 40" in said
     assert ullage("check", "--database", database).returncode == 0

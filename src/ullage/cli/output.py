@@ -49,14 +49,23 @@ class Bars:
             self._progress.advance(self._task, count)
 
 
+SINGULAR = {"inventories": "inventory"}
+"""The other kinds of things end in a mere s."""
+COUNTED_UNCHANGED = ("providers", "consumers")
+
+
 def described(tally: Tally) -> str:
-    """ "590 providers and 12 traits written, 3 consumers as they were"."""
-    written = [f"{count} {kind}" for kind, count in tally.written.items() if count]
-    unchanged = [f"{count} {kind}" for kind, count in tally.unchanged.items() if count]
+    """ "590 providers and 1 trait written; 3 consumers as they were"."""
+    written = [_counted(count, kind) for kind, count in tally.written.items() if count]
+    unchanged = [_counted(tally.unchanged[kind], kind) for kind in COUNTED_UNCHANGED if tally.unchanged[kind]]
     parts = [f"{_joined(written)} written"] if written else ["nothing written"]
     if unchanged:
         parts.append(f"{_joined(unchanged)} as they were")
     return "; ".join(parts)
+
+
+def _counted(count: int, kind: str) -> str:
+    return f"{count} {kind}" if count != 1 else f"1 {SINGULAR.get(kind, kind.removesuffix('s'))}"
 
 
 def _joined(parts: list[str]) -> str:
