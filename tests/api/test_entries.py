@@ -79,9 +79,10 @@ def test_wsgi_gives_path_query_headers_and_body(app: App) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "name"), [("/resource_providers/\xe2\x98\x83", "☃"), ("/resource_providers/a%b?", "a%b?")]
+    ("path", "name"),
+    [("/resource_providers/\xe2\x98\x83", "☃"), ("/resource_providers/a%b?", "a%b?"), ("/resource_providers/☃", "☃")],
 )
-def test_wsgi_gives_a_decoded_path_as_latin_1(app: App, path: str, name: str) -> None:
+def test_wsgi_gives_a_decoded_path_however_the_server_wrote_it(app: App, path: str, name: str) -> None:
     assert Reply(app, "GET", path).seen["parameters"] == {"uuid": name}
 
 

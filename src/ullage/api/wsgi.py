@@ -40,6 +40,14 @@ def wsgi_application(app: App) -> Application:
     return application
 
 
+def _octets(text: str) -> bytes:
+    """The bytes that a server put into a text: one for each character, but some test servers decode them properly."""
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode()
+
+
 def _request(environ: Environ, mount: str) -> Request:
     headers = {key[5:].replace("_", "-").lower(): value for key, value in environ.items() if key.startswith("HTTP_")}
     for key, name in (("CONTENT_TYPE", "content-type"), ("CONTENT_LENGTH", "content-length")):
@@ -49,7 +57,7 @@ def _request(environ: Environ, mount: str) -> Request:
     server = f"{environ.get('SERVER_NAME', 'localhost')}:{environ.get('SERVER_PORT', '80')}"
     return Request(
         method=environ["REQUEST_METHOD"],
-        raw_path=quote(environ.get("PATH_INFO", "").encode("latin-1"), safe=_PATH_SAFE).encode(),
+        raw_path=quote(_octets(environ.get("PATH_INFO", "")), safe=_PATH_SAFE).encode(),
         raw_query=environ.get("QUERY_STRING", "").encode("latin-1"),
         headers=headers,
         remote_address=environ.get("REMOTE_ADDR", ""),
