@@ -24,8 +24,8 @@ _NEW = ("uuid", "name", "generation", "parent_id", "root_id")
 def delete(transaction: Transaction, changes: Sequence[ProviderChange]) -> None:
     """Delete providers that have nothing left, and leave a tombstone for each."""
     gone = [transaction.keys.providers[change.key] for change in changes if change.after is None]
-    if len(gone) > 1:
-        # A parent may go in the same statement as its child, and MariaDB looks at each row by itself.
+    if gone:
+        # MariaDB looks at each row by itself: a root refers to itself, and a parent may go together with its child.
         execute_of(transaction.connection, _unlink(transaction.dialect), gone)
     transaction.delete(providers, gone)
     transaction.bury("provider", gone)
