@@ -64,6 +64,15 @@ def test_a_refused_move_names_the_provider(client: Client) -> None:
     assert f"Unable to save resource provider {UUID}: creating loop in the provider tree is not allowed." in detail
 
 
+def test_a_provider_deep_in_a_tree_is_renamed(client: Client) -> None:
+    client.provider()
+    client.do("POST", "/resource_providers", {"name": "child", "uuid": OTHER, "parent_provider_uuid": UUID})
+    grandchild = {"name": "grandchild", "uuid": NOWHERE, "parent_provider_uuid": OTHER}
+    client.do("POST", "/resource_providers", grandchild)
+    renamed = json.loads(client.do("PUT", MISSING, {"name": "renamed"}).body)
+    assert (renamed["name"], renamed["parent_provider_uuid"], renamed["root_provider_uuid"]) == ("renamed", OTHER, UUID)
+
+
 def test_uuids_in_paths_may_be_upper_case(client: Client) -> None:
     client.provider()
     assert client.get(f"/resource_providers/{UUID.upper()}")["uuid"] == UUID

@@ -45,19 +45,22 @@ def create(transaction: Transaction, changes: Sequence[ProviderChange]) -> None:
 def update(transaction: Transaction, changes: Sequence[ProviderChange]) -> None:
     """Update rows on condition of their generation; most often it is all that changes."""
     keys = transaction.keys.providers
-    raised, reshaped = [], []
+    raised, renamed, moved = [], [], []
     for change in changes:
         before, after = change.before, change.after
         if before is None or after is None:
             continue
         row = (keys[after.uuid], before.generation, after.generation)
-        if (before.name, before.parent_uuid, before.root_uuid) == (after.name, after.parent_uuid, after.root_uuid):
-            raised.append(row)
-        else:
+        if (before.parent_uuid, before.root_uuid) != (after.parent_uuid, after.root_uuid):
             parent = None if after.parent_uuid is None else keys[after.parent_uuid]
-            reshaped.append((*row, after.name, parent, keys[after.root_uuid]))
+            moved.append((*row, after.name, parent, keys[after.root_uuid]))
+        elif before.name != after.name:  # its parent may not have been read
+            renamed.append((*row, after.name))
+        else:
+            raised.append(row)
     transaction.update(providers, ("id", "generation"), ("generation",), raised)
-    transaction.update(providers, ("id", "generation"), ("generation", "name", "parent_id", "root_id"), reshaped)
+    transaction.update(providers, ("id", "generation"), ("generation", "name"), renamed)
+    transaction.update(providers, ("id", "generation"), ("generation", "name", "parent_id", "root_id"), moved)
 
 
 def stamp(transaction: Transaction, book: Book, changes: Iterable[ProviderChange]) -> None:
