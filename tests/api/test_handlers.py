@@ -107,6 +107,13 @@ def test_every_route_of_a_provider_misses_it(client: Client, uuid: str) -> None:
         assert "No resource provider with uuid" in detail
 
 
+def test_some_routes_tell_caches_also_of_a_missing_provider(client: Client) -> None:
+    for below in ("", "/inventories", "/inventories/VCPU", "/usages", "/allocations", "/traits", "/aggregates"):
+        missing = client.ask("GET", f"{MISSING}{below}")
+        assert missing.status == 404
+        assert (header(missing, "vary") is None) == (below in ("", "/aggregates")), below
+
+
 @pytest.mark.parametrize(
     ("method", "below", "status"),
     [

@@ -143,7 +143,9 @@ def test_traits_are_names() -> None:
 def test_traits_of_a_provider_have_its_generation() -> None:
     expected = {"traits": ["A"], "resource_provider_generation": 3}
     assert body(replies.provider_traits(call(6), ProviderTraits(PROVIDER, ("A",)))) == expected
-    assert body(replies.provider_traits_now(call(6), TraitsNow(3, ("A",)))) == expected
+    now = replies.provider_traits_now(call(15), TraitsNow(3, ("A",)), [Label("A", True, LATER_US)])
+    assert body(now) == expected
+    assert header(now, "last-modified") == LATER
 
 
 def test_aggregates_gain_a_generation() -> None:

@@ -91,7 +91,9 @@ class App:
         try:
             return route.handler(call)
         except Refusal as refusal:
-            raise problems.from_refusal(refusal, route.trouble, call.parameters) from refusal
+            problem = problems.from_refusal(refusal, route.trouble, call.parameters)
+            problem.has_vary = problem.has_vary or route.missing_has_vary
+            raise problem from refusal
 
     def _identify(self, request: Request) -> Identity:
         try:

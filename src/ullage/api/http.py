@@ -81,6 +81,8 @@ class Route:
     bodiless_since: Feature | None = None
     """From this feature on the route reads no body any longer, whatever `reads_json` says."""
     gives_json: bool = False
+    missing_has_vary: bool = False
+    """Tells caches that the answer depends on the version even when what the path names is missing."""
     trouble: str = ""
     """Begins the sentence of a refused write, such as "Unable to update inventory for resource provider {uuid}"."""
 

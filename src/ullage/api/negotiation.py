@@ -73,7 +73,9 @@ def accepts_json(request: Request) -> bool:
 
 
 def error_form(request: Request) -> ErrorForm:
-    """The form that the asker of a refused request prefers: JSON unless it names another."""
+    """The form that the asker of a refused request prefers: JSON unless it names another; HEAD shows it to nobody."""
+    if request.method == "HEAD":
+        return ErrorForm.HTML
     asked = asked_media_types(request)
     if asked == JSON:
         return ErrorForm.JSON

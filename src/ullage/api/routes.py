@@ -24,6 +24,11 @@ def _get(path: str, handler: Handler, rule: str, **more: Any) -> Route:
     return Route("GET", path, handler, f"placement:{rule}", gives_json=True, **more)
 
 
+def _part(path: str, handler: Handler, rule: str, **more: Any) -> Route:
+    """A GET of what belongs to a provider; clients know it to answer with `vary` also when there is no provider."""
+    return _get(path, handler, rule, missing_has_vary=True, **more)
+
+
 def _send(method: str, path: str, handler: Handler, rule: str, **more: Any) -> Route:
     return Route(method, path, handler, f"placement:{rule}", reads_json=True, **more)
 
@@ -89,7 +94,7 @@ ROUTES: tuple[Route, ...] = (
     ),
     _bare("DELETE", PROVIDER, providers.delete, "resource_providers:delete"),
     # Inventories
-    _get(f"{PROVIDER}/inventories", inventories.list_all, "resource_providers:inventories:list"),
+    _part(f"{PROVIDER}/inventories", inventories.list_all, "resource_providers:inventories:list"),
     _send(
         "POST",
         f"{PROVIDER}/inventories",
@@ -112,7 +117,7 @@ ROUTES: tuple[Route, ...] = (
         since=Feature.DELETE_ALL_INVENTORIES,
         before=405,
     ),
-    _get(
+    _part(
         f"{PROVIDER}/inventories/{{resource_class}}",
         inventories.show,
         "resource_providers:inventories:show",
@@ -132,7 +137,7 @@ ROUTES: tuple[Route, ...] = (
         trouble="Unable to delete inventory of class {resource_class}",
     ),
     # What else there is to know of a provider
-    _get(f"{PROVIDER}/usages", usages.of_provider, "resource_providers:usages"),
+    _part(f"{PROVIDER}/usages", usages.of_provider, "resource_providers:usages"),
     _get(
         f"{PROVIDER}/aggregates",
         aggregates.show,
@@ -146,8 +151,8 @@ ROUTES: tuple[Route, ...] = (
         "resource_providers:aggregates:update",
         since=Feature.AGGREGATES,
     ),
-    _get(f"{PROVIDER}/allocations", allocations.list_of_provider, "resource_providers:allocations:list"),
-    _get(f"{PROVIDER}/traits", traits.list_of_provider, "resource_providers:traits:list", since=Feature.TRAITS),
+    _part(f"{PROVIDER}/allocations", allocations.list_of_provider, "resource_providers:allocations:list"),
+    _part(f"{PROVIDER}/traits", traits.list_of_provider, "resource_providers:traits:list", since=Feature.TRAITS),
     _send(
         "PUT",
         f"{PROVIDER}/traits",

@@ -151,7 +151,7 @@ class Since(Generic[T]):
         return self._values[bisect_right(self._minors, version.minor)]
 
 
-_VERSION = re.compile(r"([0-9]+)\.([0-9]+)")
+_VERSION = re.compile(r"([+-]?[0-9]+)\.([+-]?[0-9]+)")
 _VERSION_LENGTH_MAX = 4000  # Python turns no more than 4300 digits into a number
 
 
