@@ -33,6 +33,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.types import String
 
+from ullage.storage import bulk
 from ullage.storage.bulk import Row
 from ullage.storage.dialects import Dialect
 
@@ -98,6 +99,21 @@ def insert_keyed(
     return keys
 
 
+def update_rows(
+    connection: Connection,
+    dialect: Dialect,
+    table: Table,
+    keys: Sequence[str],
+    values: Sequence[str],
+    rows: Sequence[Row],
+) -> int:
+    """What `Dialect.update_rows` does, for any number of rows."""
+    if dialect.name == "sqlite":
+        statement = _driver_update(dialect, table, tuple(keys), tuple(values))
+        return sum(statement.execute(connection, chunk) for chunk in chunks(rows))
+    return sum(dialect.update_rows(connection, table, keys, values, chunk) for chunk in chunks(rows))
+
+
 def chunks(values: Iterable[Item]) -> Iterator[list[Item]]:
     """The values in lists of at most CHUNK; nothing for none."""
     iterator = iter(values)
@@ -111,8 +127,9 @@ class DriverStatement:
     SQLAlchemy's own way prepares the parameters of each row by themselves, which costs SQLite more than their writing.
     """
 
-    def __init__(self, statement: Insert | Update, names: Sequence[str]) -> None:
-        compiled = statement.compile(dialect=sqlite.dialect(), column_keys=list(names))
+    def __init__(self, statement: Insert | Update, names: Sequence[str], *, by_column: bool) -> None:
+        """`names` of the parameters; `by_column`: they are the names of the columns to insert."""
+        compiled = statement.compile(dialect=sqlite.dialect(), column_keys=list(names) if by_column else None)
         self._text = compiled.string
         self._pick = itemgetter(*(list(names).index(name) for name in compiled.positiontup or ()))
 
@@ -123,7 +140,13 @@ class DriverStatement:
 
 @cache
 def _driver_insert(table: Table, names: tuple[str, ...]) -> DriverStatement:
-    return DriverStatement(insert(table), names)
+    return DriverStatement(insert(table), names, by_column=True)
+
+
+@cache
+def _driver_update(dialect: Dialect, table: Table, keys: tuple[str, ...], values: tuple[str, ...]) -> DriverStatement:
+    columns = [table.c[name] for name in keys], [table.c[name] for name in values]
+    return DriverStatement(dialect.update_statement(table, *columns), bulk.places([*keys, *values]), by_column=False)
 
 
 @cache

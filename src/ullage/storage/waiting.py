@@ -23,13 +23,14 @@ class Closed(Exception):
 class Waiter:
     """One command, and the thread that waits for its outcome until a deadline."""
 
-    __slots__ = ("_done", "_seconds", "command", "deadline", "needs", "outcome")
+    __slots__ = ("_done", "_seconds", "command", "deadline", "is_answered", "needs", "outcome")
 
     def __init__(self, command: Command, seconds: float) -> None:
         self.command = command
         self.needs = needs_of(command)
         self.deadline = time.monotonic() + seconds
         self.outcome: Outcome = None
+        self.is_answered = False
         self._seconds = seconds
         self._done = threading.Lock()  # held until answered; cheaper than an Event, and there is one waiter
         self._done.acquire()
@@ -39,14 +40,10 @@ class Waiter:
         """Whether the deadline has passed: nobody waits any longer."""
         return time.monotonic() >= self.deadline
 
-    @property
-    def is_answered(self) -> bool:
-        """Whether there is an outcome."""
-        return not self._done.locked()
-
     def answer(self, outcome: Outcome) -> None:
         """Hand the outcome over, once."""
         self.outcome = outcome
+        self.is_answered = True
         self._done.release()
 
     def wait(self) -> Outcome:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Delete, Table, delete
 
 from ullage.storage.book import Keys
 from ullage.storage.dialects import Dialect
-from ullage.storage.many import chunks, execute_of, insert_keyed, insert_rows, is_listed
+from ullage.storage.many import execute_of, insert_keyed, insert_rows, is_listed, update_rows
 from ullage.storage.tables import tombstones
 from ullage.storage.trouble import Outdated
 
@@ -46,10 +46,9 @@ class Transaction:
         """
         more = self._more(table, new=False)
         rows = [[*row, *more.values()] for row in rows]
-        for chunk in chunks(rows):
-            found = self.dialect.update_rows(self.connection, table, keys, [*values, *more], chunk)
-            if found != len(chunk):
-                raise Outdated(f"{len(chunk) - found} of {len(chunk)} rows of {table.name} were changed by others")
+        found = update_rows(self.connection, self.dialect, table, keys, [*values, *more], rows)
+        if found != len(rows):
+            raise Outdated(f"{len(rows) - found} of {len(rows)} rows of {table.name} were changed by others")
 
     def delete(self, table: Table, keys: Collection[int]) -> None:
         """Delete rows by integer key; raises Outdated if one is gone already."""

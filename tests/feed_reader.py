@@ -1,0 +1,88 @@
+"""A reader of the feed that is as plain as can be: it keeps rows in dictionaries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ullage.engine.patch import Delta
+from ullage.storage.feed import Marks, changes_since
+from ullage.storage.unit import Store
+
+
+@dataclass
+class FeedReader:
+    """Everything that search sees, by integer key, as the deltas told it."""
+
+    store: Store
+    marks: Marks | None = None
+    providers: dict[int, tuple[Any, ...]] = field(default_factory=dict)
+    inventories: dict[int, set[tuple[Any, ...]]] = field(default_factory=dict)
+    traits: dict[int, set[int]] = field(default_factory=dict)
+    aggregates: dict[int, set[int]] = field(default_factory=dict)
+    class_names: dict[int, str] = field(default_factory=dict)
+    trait_names: dict[int, str] = field(default_factory=dict)
+    aggregate_uuids: dict[int, str] = field(default_factory=dict)
+
+    def catch_up(self) -> Delta | None:
+        """Read what changed, and keep it."""
+        with self.store.reading() as connection:
+            delta, self.marks = changes_since(connection, self.marks)
+        if delta is not None:
+            self._take(delta)
+        return delta
+
+    def _take(self, delta: Delta) -> None:
+        if delta.complete:
+            for kept in self.pictures():
+                kept.clear()
+        for key in delta.deleted_providers:
+            for kept in (self.providers, self.inventories, self.traits, self.aggregates):
+                kept.pop(key, None)
+        for row in delta.providers:
+            self.providers[row[0]] = tuple(row)
+            self.inventories[row[0]], self.traits[row[0]], self.aggregates[row[0]] = set(), set(), set()
+        for inventory in delta.inventories:
+            self.inventories[inventory[0]].add(tuple(inventory))
+        for provider, trait in delta.traits:
+            self.traits[provider].add(trait)
+        for provider, aggregate in delta.aggregates:
+            self.aggregates[provider].add(aggregate)
+        for known, gone, named in (
+            (self.class_names, delta.deleted_classes, delta.class_names),
+            (self.trait_names, delta.deleted_traits, delta.trait_names),
+            (self.aggregate_uuids, (), delta.aggregate_uuids),
+        ):
+            for key in gone:
+                known.pop(key, None)
+            known.update(named)
+
+    def pictures(self) -> list[dict[int, Any]]:
+        """All that it knows; two readers that agree have equal ones."""
+        return [
+            self.providers,
+            self.inventories,
+            self.traits,
+            self.aggregates,
+            self.class_names,
+            self.trait_names,
+            self.aggregate_uuids,
+        ]
+
+    def differences(self) -> list[str]:
+        """Where it is not what a new reader would see, a sentence each."""
+        other = FeedReader(self.store)
+        other.catch_up()
+        names = ("providers", "inventories", "traits", "aggregates", "class_names", "trait_names", "aggregate_uuids")
+        found = []
+        for name, mine, theirs in zip(names, self.pictures(), other.pictures(), strict=True):
+            if mine != theirs and name != "aggregate_uuids":
+                found.append(f"{name}: {_items(mine) - _items(theirs)} instead of {_items(theirs) - _items(mine)}")
+        lacking = {key for keys in self.aggregates.values() for key in keys} - self.aggregate_uuids.keys()
+        if lacking:
+            found.append(f"aggregates {lacking} have no uuid")
+        return found
+
+
+def _items(picture: dict[int, Any]) -> set[str]:
+    return {f"{key}: {value}" for key, value in picture.items()}
