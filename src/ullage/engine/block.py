@@ -193,23 +193,29 @@ class Block:
         """The same block with other columns; what was derived from columns that stay is kept."""
         changed = replace(self, **columns)
         if changed.places is self.places:
-            _keep(self, changed, "present")
+            _keep(self, changed, "present", "_first_of_run")
             if changed.roots is self.roots:
                 _keep(self, changed, "_below", "descendant_places", "descendant_roots")
         return changed
 
+    @cached_property
+    def _first_of_run(self) -> int:
+        """The first place if providers stand without gaps from there on, as they mostly do; else -1."""
+        count = len(self.places)
+        return int(self.places[0]) if count and int(self.places[-1]) - int(self.places[0]) + 1 == count else -1
+
     def row(self, place: int) -> int | None:
         """Where the columns hold the provider of a place; None if there is none."""
-        count = len(self.places)
-        if count == 0:
-            return None
-        row = place - int(self.places[0])
-        if int(self.places[-1]) - int(self.places[0]) + 1 != count:
-            row = int(self.places.searchsorted(place))
-        return row if 0 <= row < count and self.places[row] == place else None
+        if self._first_of_run >= 0:
+            row = place - self._first_of_run
+            return row if 0 <= row < len(self.places) else None
+        row = int(self.places.searchsorted(place))
+        return row if row < len(self.places) and self.places[row] == place else None
 
     def rows(self, places: Integers) -> Integers:
         """Where the columns hold the providers of some places, all of which must exist."""
+        if self._first_of_run >= 0:
+            return places - self._first_of_run
         return np.asarray(self.places.searchsorted(places))
 
 

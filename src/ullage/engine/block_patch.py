@@ -67,10 +67,10 @@ def block_after(block: Block, change: BlockChange) -> Block:
 
 
 def _rows_if_all_exist(block: Block, places: Integers) -> Integers | None:
-    rows = block.rows(places)
+    rows = block.places.searchsorted(places)
     if len(block.places) == 0 or rows[-1] >= len(block.places) or not np.array_equal(block.places[rows], places):
         return None
-    return rows
+    return np.asarray(rows)
 
 
 def _with_other_values(block: Block, rows: Integers, change: BlockChange) -> dict[str, Any]:

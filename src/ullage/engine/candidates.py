@@ -16,7 +16,7 @@ from ullage.engine.choices import Gatherer
 from ullage.engine.combine import Anchor, Assignment, Walk
 from ullage.engine.effort import DUPLICATES_MAX, VISIT, Effort
 from ullage.engine.lineage import Lineage
-from ullage.engine.snapshot import Snapshot
+from ullage.engine.snapshot import Snapshot, Uuids
 from ullage.engine.survey import Survey
 from ullage.model.candidate import Candidate
 from ullage.model.request import CandidateRequest, Strategy
@@ -26,17 +26,6 @@ Made = tuple[Candidate, Sequence[int]]
 
 CHUNK_FIRST, CHUNK_MAX = 16, 1024
 """How many anchors are gathered at a time: few while a small limit may end it, then four times as many each time."""
-
-
-class Uuids(dict[int, str]):
-    """Uuids by provider key, looked up once."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-
-    def __missing__(self, key: int) -> str:
-        uuid = self[key] = self._snapshot.uuid(key)
-        return uuid
 
 
 class Candidates:
@@ -113,7 +102,7 @@ class Candidates:
         borders = [0, *(np.flatnonzero(plain[1:] != plain[:-1]) + 1).tolist(), len(keys)]
         for start, stop in pairwise(borders):
             if plain[start]:
-                yield self._plain(keys[start:stop].tolist())
+                yield self._plain(keys[start:stop])
             else:
                 yield from islice(others, stop - start)
 
@@ -125,10 +114,10 @@ class Candidates:
 
     # The candidates of an anchor
 
-    def _plain(self, keys: Sequence[int]) -> Iterator[Made]:
-        for key in keys:
+    def _plain(self, keys: Integers) -> Iterator[Made]:
+        for key, uuid in zip(keys.tolist(), self._snapshot.uuids(keys), strict=True):
             self.fitting += 1
-            yield self._writer.plain(key), (key,)
+            yield self._writer.plain(uuid), (key,)
 
     def _distinct(self, anchor: Anchor) -> Iterator[Made]:
         seen: set[Hashable] = set()
@@ -203,9 +192,8 @@ class Writer:
         self._is_simple = len(self._suffixes) == len(self._slots) and all(self._held)
         self._plain_held = _summed(self._held)
 
-    def plain(self, key: int) -> Candidate:
+    def plain(self, uuid: str) -> Candidate:
         """Every slot is filled by one provider."""
-        uuid = self._uuids[key]
         return Candidate({uuid: self._plain_held}, dict.fromkeys(self._suffixes, (uuid,)))
 
     def candidate(self, assignment: Assignment) -> Made:

@@ -105,9 +105,7 @@ def room_left(snapshot: Snapshot, class_key: int, providers: Iterable[int]) -> d
     numbers = keys >> PLACE_BITS
     result: dict[int, int] = {}
     for number in np.unique(numbers).tolist():
-        block = snapshot.block(number)
-        if block is None:
-            raise LookupError(f"the snapshot has no block {number}")
+        block = snapshot.existing_block(number)
         some = keys[numbers == number]
         at = block.stock.entries.searchsorted(entries_of(class_key, some & PLACE_MASK))
         most = np.clip(block.stock.free[at], 0, ROOM_MAX).astype(np.int64)

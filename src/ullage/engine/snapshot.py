@@ -62,6 +62,13 @@ class Snapshot:
         index = self._block_indexes.get(number)
         return None if index is None else self.blocks[index]
 
+    def existing_block(self, number: int) -> Block:
+        """The block of a number that some provider's key has."""
+        block = self.block(number)
+        if block is None:
+            raise LookupError(f"the snapshot has no block {number}")
+        return block
+
     def position(self, key: int) -> int | None:
         """The position of a provider; None if its block does not exist."""
         index = self._block_indexes.get(key >> PLACE_BITS)
@@ -114,6 +121,16 @@ class Snapshot:
         """The uuid of a provider that exists."""
         block, row = self._existing(key)
         return str(block.uuids[row])
+
+    def uuids(self, keys: Integers) -> list[str]:
+        """The uuids of some providers that exist."""
+        result = np.empty(len(keys), np.object_)
+        numbers = keys >> PLACE_BITS
+        for number in np.unique(numbers).tolist():
+            block = self.existing_block(number)
+            here = numbers == number
+            result[here] = block.uuids[block.rows(keys[here] & PLACE_MASK)]
+        return list(result)
 
     def root_key(self, key: int) -> int:
         """The key of the root of a provider that exists."""
@@ -169,6 +186,17 @@ class Snapshot:
     def sharing_trait(self) -> int | None:
         """The key of the trait that makes a provider share; None while no such trait is known."""
         return self.trait_keys.get(SHARING_TRAIT)
+
+
+class Uuids(dict[int, str]):
+    """Uuids by provider key, looked up once."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    def __missing__(self, key: int) -> str:
+        uuid = self[key] = self._snapshot.uuid(key)
+        return uuid
 
 
 def _stacked(masks: Sequence[Mask]) -> Mask:
