@@ -105,7 +105,9 @@ def test_what_a_consumer_holds_is_told_by_provider(connection: Connection) -> No
     assert typeless.consumer.consumer_type is None
 
 
-@pytest.mark.parametrize("uuid", [new_uuid(), FIRST.upper(), "", "no uuid", "\0", "\ud7ff", FIRST + " "])
+@pytest.mark.parametrize(
+    "uuid", ["0e0e0e0e-0000-4000-8000-000000000000", FIRST.upper(), "", "no uuid", "\0", "\ud7ff", FIRST + " "]
+)
 def test_a_consumer_that_holds_nothing_is_none(connection: Connection, uuid: str) -> None:
     assert reads.consumer_allocations(connection, uuid) is None
 
@@ -120,7 +122,7 @@ def test_a_consumer_that_holds_nothing_is_none(connection: Connection, uuid: str
         reads.provider_allocations,
     ],
 )
-@pytest.mark.parametrize("uuid", [new_uuid(), ROOT.upper(), "a\0b"])
+@pytest.mark.parametrize("uuid", ["0e0e0e0e-0000-4000-8000-000000000000", ROOT.upper(), "a\0b"])
 def test_a_missing_provider_is_named(
     connection: Connection, read: Callable[[Connection, str], object], uuid: str
 ) -> None:
