@@ -131,6 +131,11 @@ def test_a_missing_provider_is_told_before_a_bad_body_but_for_traits(
     assert client.refused(method, f"{MISSING}{below}", {"cow": 1})[0] == status
 
 
+def test_a_missing_provider_is_told_before_an_aggregate_that_is_named_twice(client: Client) -> None:
+    body = {"aggregates": [OTHER, OTHER], "resource_provider_generation": 0}
+    assert client.refused("PUT", f"{MISSING}/aggregates", body)[0] == 404
+
+
 # Inventories
 
 

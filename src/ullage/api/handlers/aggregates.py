@@ -17,6 +17,8 @@ def show(call: Call) -> Response:
 def update(call: Call) -> Response:
     """PUT /resource_providers/{uuid}/aggregates: they are shown as the body has them"""
     uuid = paths.provider_uuid(call)
-    body = paths.body_about_provider(call, uuid, bodies.SET_AGGREGATES)
-    now = labels.set_aggregates(call.service, bodies.set_aggregates(body, uuid))
+    with paths.about_provider(call, uuid):
+        body = paths.body(call, bodies.SET_AGGREGATES)
+        command = bodies.set_aggregates(body, uuid)
+    now = labels.set_aggregates(call.service, command)
     return replies.aggregates_now(call, AggregatesNow(now.generation, bodies.aggregates_in_order(body)))

@@ -30,7 +30,8 @@ def show(call: Call) -> Response:
 def add(call: Call) -> Response:
     """POST /resource_providers/{uuid}/inventories"""
     uuid = paths.provider_uuid(call)
-    body = paths.body_about_provider(call, uuid, bodies.ADD_INVENTORY)
+    with paths.about_provider(call, uuid):
+        body = paths.body(call, bodies.ADD_INVENTORY)
     now = inventories.change(call.service, body.command(uuid, _reserved_may_equal_total(call)))
     response = replies.inventory(call, now.inventories[body.resource_class], now.generation, status=201)
     response.headers.append(replies.location(call, f"/resource_providers/{uuid}/inventories/{body.resource_class}"))
@@ -40,7 +41,8 @@ def add(call: Call) -> Response:
 def set_all(call: Call) -> Response:
     """PUT /resource_providers/{uuid}/inventories"""
     uuid = paths.provider_uuid(call)
-    body = paths.body_about_provider(call, uuid, bodies.SET_INVENTORIES)
+    with paths.about_provider(call, uuid):
+        body = paths.body(call, bodies.SET_INVENTORIES)
     return replies.inventories_now(
         call, inventories.change(call.service, body.command(uuid, _reserved_may_equal_total(call)))
     )
@@ -49,7 +51,8 @@ def set_all(call: Call) -> Response:
 def update(call: Call) -> Response:
     """PUT /resource_providers/{uuid}/inventories/{resource_class}"""
     uuid = paths.provider_uuid(call)
-    body = paths.body_about_provider(call, uuid, bodies.UPDATE_INVENTORY)
+    with paths.about_provider(call, uuid):
+        body = paths.body(call, bodies.UPDATE_INVENTORY)
     name = paths.class_name(call, "resource_class")
     now = inventories.change(call.service, body.command(uuid, name, _reserved_may_equal_total(call)))
     return replies.inventory(call, now.inventories[name], now.generation)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from ullage.api.bodies import shape_at
@@ -50,10 +52,11 @@ def body(call: Call, table: Since[Shape[Some]]) -> Some:
     return shape_at(table, call.version).decode(call.request.body)
 
 
-def body_about_provider(call: Call, uuid: str, table: Since[Shape[Some]]) -> Some:
-    """Like `body`, but that the provider does not exist is said before what is wrong with the body."""
+@contextmanager
+def about_provider(call: Call, uuid: str) -> Iterator[None]:
+    """Of a body that is malformed, that its provider does not exist is said first."""
     try:
-        return body(call, table)
+        yield
     except BadInput:
         providers.show(call.service, uuid)
         raise

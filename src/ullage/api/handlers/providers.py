@@ -40,7 +40,8 @@ def show(call: Call) -> Response:
 def update(call: Call) -> Response:
     """PUT /resource_providers/{uuid}"""
     uuid = paths.provider_uuid(call)
-    body = paths.body_about_provider(call, uuid, bodies.UPDATE_PROVIDER)
+    with paths.about_provider(call, uuid):
+        body = paths.body(call, bodies.UPDATE_PROVIDER)
     command = body.command(uuid, may_reparent=has(call.version, Feature.REPARENTING))
     return replies.provider(call, providers.update(call.service, command))
 
