@@ -85,7 +85,9 @@ def test_over_capacity_a_claim_that_makes_it_no_worse_is_accepted(amount: int) -
 
 def test_over_capacity_a_claim_that_makes_it_worse_is_refused() -> None:
     world = over_capacity()
-    assert isinstance(world.ask(replace(claim("c", {"a": {"VCPU": 6}}))), AmountDoesNotFit)
+    no = refusal(world.ask(replace(claim("c", {"a": {"VCPU": 6}}))))
+    assert isinstance(no, AmountDoesNotFit)
+    assert (no.amount, no.used, no.inventory.capacity) == (6, 3, 4)
     assert isinstance(world.ask(replace(claim("e", {"a": {"VCPU": 1}}))), AmountDoesNotFit)
     assert used(world, "a", "VCPU") == 8
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as replace_fields
 from random import Random
 from typing import get_args
 
@@ -117,6 +118,28 @@ def draft_of(command: Command) -> Draft:
 
 
 CLAIM = replace(claim("c", {"a": {"VCPU": 1}}))
+
+
+def test_a_decision_that_breaks_a_law_takes_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = world_with(a={"VCPU": 4})
+
+    def oversell(draft: Draft, _: Command) -> None:
+        draft.inventories.put(A, {"VCPU": InventoryRow(Inventory(4), 5)})
+
+    broken = replace_fields(DECISIONS[type(CLAIM)], decide=oversell)
+    monkeypatch.setattr("ullage.ledger.decide.DECISIONS", {**DECISIONS, type(CLAIM): broken})
+    book = world.book(needs(CLAIM))
+    was = contents(book)
+    with pytest.raises(LawBroken, match="law 1"):
+        decide(book, CLAIM)
+    assert contents(book) == was
+
+
+def test_a_refusal_that_is_not_in_the_list_is_a_fault_of_the_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
+    unlisted = replace_fields(DECISIONS[type(CLAIM)], refusals=())
+    monkeypatch.setattr("ullage.ledger.decide.DECISIONS", {**DECISIONS, type(CLAIM): unlisted})
+    with pytest.raises(LawBroken, match="UnknownProvider is not in the list of ReplaceAllocations"):
+        decide(world_with().book(needs(CLAIM)), CLAIM)
 
 
 def test_law_1_is_guarded() -> None:

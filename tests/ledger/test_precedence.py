@@ -108,6 +108,8 @@ def reshape(faults: Faults) -> c.Command:
     b = {} if "InventoryInUse" in faults else {"VCPU": Inventory(8)}
     if "ReservedTooLarge" in faults:
         b["MEMORY_MB"] = TOO_MUCH_RESERVED
+    if "UnknownResourceClass" in faults:
+        b["CUSTOM_NONE"] = Inventory(1)
     inventories = {B: c.NewInventories(1 if "ProviderGenerationConflict" in faults else 2, b)}
     if "UnknownReshapedProvider" in faults:
         inventories = {NOWHERE: c.NewInventories(0, {}), **inventories}

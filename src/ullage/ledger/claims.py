@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from ullage.ledger.book import Draft, Holdings, InventoryRow
 from ullage.ledger.inventories import check_classes
 from ullage.ledger.needs import Needs
-from ullage.ledger.rows import Offers, existing_provider, offers_of, raise_generation
+from ullage.ledger.rows import existing_provider, offers_of, raise_generation
 from ullage.model.allocation import NOT_SAID, Claim, Consumer
 from ullage.model.commands import ReleaseConsumer, ReplaceAllocations
 from ullage.model.errors import (
@@ -171,9 +171,9 @@ def _apply_use(draft: Draft, changes: Mapping[tuple[str, str], int]) -> None:
     for (provider_uuid, name), change in changes.items():
         if change == 0:
             continue
-        offers: Offers = touched.get(provider_uuid) or offers_of(draft, provider_uuid)
-        mine = touched.setdefault(provider_uuid, dict(offers))
-        mine[name] = InventoryRow(offers[name].inventory, offers[name].used + change)
+        offer = offers_of(draft, provider_uuid)[name]
+        offers = touched.setdefault(provider_uuid, dict(offers_of(draft, provider_uuid)))
+        offers[name] = InventoryRow(offer.inventory, offer.used + change)
     for provider_uuid, offers in touched.items():
         draft.inventories.put(provider_uuid, offers)
 
