@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 
 import numpy as np
@@ -29,6 +29,10 @@ class Gatherer:
         """Those by which anybody shares who could fill a slot."""
         self._shared: dict[frozenset[int], tuple[frozenset[int], ...]] = {}
         self._traits: dict[int, int] = {}
+        self._wanted_by = {
+            class_key: [slot for slot, demands in enumerate(survey.rules.demands) if class_key in dict(demands)]
+            for class_key in survey.rules.contended
+        }
 
     def anchors(self, keys: Sequence[int]) -> Iterator[Anchor]:
         """The anchors of some root keys, with their choices in the order of keys, or shuffled by the seed."""
@@ -37,10 +41,13 @@ class Gatherer:
         members = np.fromiter(chain.from_iterable(trees), np.int64, int(bounds[-1]))
         positions = self._snapshot.positions(members)
         own = [_by_tree(slot, members, positions, bounds) for slot in self._survey.slots]
-        for number, key in enumerate(keys):
-            yield self._anchor(key, trees[number], [some[number] for some in own])
+        choices = [self._choices(key, trees[number], [some[number] for some in own]) for number, key in enumerate(keys)]
+        room = {class_key: self._room(class_key, choices) for class_key in self._survey.rules.contended}
+        for key, some in zip(keys, choices, strict=True):
+            yield self._anchor(key, some, room)
 
-    def _anchor(self, key: int, tree: Sequence[int], own: Sequence[list[int]]) -> Anchor:
+    def _choices(self, key: int, tree: Sequence[int], own: Sequence[list[int]]) -> tuple[tuple[int, ...], ...]:
+        """What could fill each slot under an anchor, by slot."""
         choices: Iterable[Iterable[int]] = own
         if self._aggregates:
             choices = (
@@ -50,14 +57,16 @@ class Gatherer:
         if self._seed is not None:
             choices = self._shuffled(key, [list(some) for some in choices])
         alike: dict[tuple[int, ...], tuple[int, ...]] = {}  # slots are many, and their choices often the same
-        listed = tuple(alike.setdefault(some, some) for some in map(tuple, choices))
+        return tuple(alike.setdefault(some, some) for some in map(tuple, choices))
+
+    def _anchor(self, key: int, choices: tuple[tuple[int, ...], ...], room: Mapping[int, Mapping[int, int]]) -> Anchor:
         rules = self._survey.rules
         return Anchor(
             key,
-            listed,
-            room={class_key: self._room(class_key, listed) for class_key in rules.contended},
-            roots={p: self._snapshot.root_key(p) for p in chain(*listed)} if rules.one_provider_per_tree else {},
-            traits=self._traits_of(listed) if rules.traits_together else {},
+            choices,
+            room={class_key: {p: room[class_key][p] for p in self._wanting(class_key, choices)} for class_key in room},
+            roots={p: self._snapshot.root_key(p) for p in chain(*choices)} if rules.one_provider_per_tree else {},
+            traits=self._traits_of(choices) if rules.traits_together else {},
         )
 
     def _shared_with(self, tree: Iterable[int]) -> tuple[frozenset[int], ...]:
@@ -77,13 +86,13 @@ class Gatherer:
         rank = dict(zip(providers, order, strict=True))
         return [sorted(some, key=rank.__getitem__) for some in choices]
 
-    def _room(self, class_key: int, choices: Sequence[tuple[int, ...]]) -> dict[int, int]:
-        wanting = {
-            some
-            for some, demands in zip(choices, self._survey.rules.demands, strict=True)
-            if any(key == class_key for key, _ in demands)
-        }
-        return room_left(self._snapshot, class_key, set(chain.from_iterable(wanting)))
+    def _room(self, class_key: int, choices: Sequence[tuple[tuple[int, ...], ...]]) -> dict[int, int]:
+        providers = set[int]().union(*(self._wanting(class_key, some) for some in choices))
+        return room_left(self._snapshot, class_key, providers)
+
+    def _wanting(self, class_key: int, choices: tuple[tuple[int, ...], ...]) -> set[int]:
+        """All choices of the slots that want a class."""
+        return set[int]().union(*{choices[slot] for slot in self._wanted_by[class_key]})
 
     def _traits_of(self, choices: Sequence[tuple[int, ...]]) -> dict[int, int]:
         for slot, some in zip(self._survey.slots, choices, strict=True):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ullage.engine.block import NO_KEY
-from ullage.engine.effort import FREE_PER_PROVIDER, FRUITLESS_AT_ANCHOR_MAX, TROUBLE, Effort
+from ullage.engine.effort import CHECKED_FROM, FREE_PER_PROVIDER, FRUITLESS_AT_ANCHOR_MAX, TROUBLE, Effort
 from ullage.engine.lineage import Lineage, in_one_subtree
 from ullage.engine.matching import seats_all
 
@@ -84,9 +84,10 @@ class Walk:
         choices, self._tops = _struck_out(rules, anchor, lineage)
         self.is_hopeless = not all(choices)
         """Whether some slot has no choice left, before any was tried."""
-        self.is_finished = self.is_hopeless
+        self.is_finished = False
         """Whether everything was tried; otherwise the walk was cut."""
         self._seats = self._in_order(choices)
+        self._width = sum(len(some) for some in choices)
         count = len(self._seats)
         self._tries = 0
         self._next = [0] * count
@@ -105,7 +106,9 @@ class Walk:
         self, accept: Callable[[Assignment], bool], refusals_max: int | None = None
     ) -> Iterator[Assignment]:
         """Those assignments that `accept` takes. Gives up after so many refusals in a row, if a number is said."""
-        if self.is_hopeless:
+        if self.is_hopeless or (self._width > CHECKED_FROM and not self._can_complete(0)):
+            self.is_finished = True
+            self._flush(free=0)
             return
         last = len(self._seats) - 1
         back = self._last_giving() if self._distinct else last
@@ -120,7 +123,7 @@ class Walk:
                 depth -= 1
                 self._give_back(depth)
             elif depth < last:
-                if self._tries > TROUBLE and not self._can_complete(depth + 1):
+                if self._tries > TROUBLE * self._width and not self._can_complete(depth + 1):
                     self._give_back(depth)
                 else:
                     depth += 1
@@ -296,7 +299,7 @@ class Walk:
 
     def _is_exhausted(self) -> bool:
         tries = self._tries + self._lineage.steps // 4
-        return tries > FRUITLESS_AT_ANCHOR_MAX or tries > self._effort.fruitless_left
+        return tries > FRUITLESS_AT_ANCHOR_MAX + 10 * self._width or tries > self._effort.fruitless_left
 
     def _flush(self, free: int) -> None:
         self._effort.spend(self._tries + self._lineage.steps // 4, free)

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 FRUITLESS_MAX = 2_000_000
 """Tries of a choice in a whole search that led to no answer: about a second or two."""
 FRUITLESS_AT_ANCHOR_MAX = 100_000
-"""The same under one anchor, so that one hopeless tree does not use up what the others need."""
+"""The same under one anchor, so that one hopeless tree does not use up what the others need; and ten looks at every
+choice of every slot on top, for trees that are as wide as that."""
 FREE_PER_PROVIDER = 16
 """Tries that an answer may cost for every provider that it names before they count as fruitless."""
-TROUBLE = 512
-"""After so many tries without an answer, every further step is first checked by a matching."""
+TROUBLE = 4
+"""After so many looks at every choice of every slot without an answer, each further step is checked by a matching."""
+CHECKED_FROM = 48
+"""Choices of all slots from which on one matching is tried before the first step."""
 VISIT = 8
 """What visiting an anchor counts for."""
 DUPLICATES_MAX = 64
