@@ -126,6 +126,7 @@ class Candidates:
 
         def accept(assignment: Assignment) -> bool:
             nonlocal found
+            self.fitting += not found
             found += 1
             allocations: Hashable = self._writer.totals(assignment) if self._may_repeat else assignment
             known = self._shared_sets if self._is_shared(assignment, giving=True) else seen
@@ -144,7 +145,6 @@ class Candidates:
             self._given[anchor.key] = given
         elif not walk.is_finished:
             self._effort.truncated = True
-        self.fitting += found > 0
 
     def _permuted(self, anchor: Anchor) -> Iterator[Made]:
         given = self._given[anchor.key]

@@ -92,6 +92,7 @@ class Walk:
         self._tries = 0
         self._next = [0] * count
         self._stop = [0] * count
+        self._found = [0] * count
         self._chosen = [0] * count
         self._used: set[int] = set()
         self._tree_users: dict[int, list[int]] = {}
@@ -200,20 +201,33 @@ class Walk:
         self._next[depth] = self._next[depth - 1] - 1 if self._distinct and seat.continues_run else 0
         self._stop[depth] = len(seat.choices)
         if self._distinct and seat.run_left > 1 and (seat.wants or (self._rules.isolate and seat.is_suffixed)):
-            self._stop[depth] = self._stop_for_run(seat, self._next[depth])
+            self._stop[depth] = self._stop_for_run(depth, seat)
 
-    def _stop_for_run(self, seat: _Seat, start: int) -> int:
+    def _stop_for_run(self, depth: int, seat: _Seat) -> int:
         """Beyond which choice a slot must not go, because the rest of its run would not find seats from there on."""
-        isolated = self._rules.isolate and seat.is_suffixed
-        found = 0
-        for place in range(len(seat.choices) - 1, start - 1, -1):
-            self._tries += 1
-            provider = seat.choices[place]
-            seats = min((left[provider] // amount for left, amount in seat.wants), default=1)
-            found += min(seats, 0 if provider in self._used else 1) if isolated else seats
-            if found >= seat.run_left:
-                return place + 1
-        return start
+        start = self._next[depth]
+        place, found = len(seat.choices), 0
+        if seat.continues_run:
+            # The seats from the last border on are those that were counted for it, less the one that was taken.
+            place = self._stop[depth - 1] - 1
+            found = self._found[depth - 1] - (start == place)
+            while found - (here := self._seats_at(seat, place)) >= seat.run_left:
+                place, found = place + 1, found - here
+        else:
+            while found < seat.run_left and place > start:
+                place -= 1
+                found += self._seats_at(seat, place)
+        self._found[depth] = found
+        return place + 1 if found >= seat.run_left else start
+
+    def _seats_at(self, seat: _Seat, place: int) -> int:
+        """How many slots of a kind a choice can take by itself."""
+        self._tries += 1
+        provider = seat.choices[place]
+        seats = min((left[provider] // amount for left, amount in seat.wants), default=1)
+        if self._rules.isolate and seat.is_suffixed:
+            return min(seats, 0 if provider in self._used else 1)
+        return seats
 
     def _take_next(self, depth: int) -> bool:
         """Take the next choice of a slot that does not contradict what is chosen already."""
@@ -328,12 +342,16 @@ class Walk:
         return self._seats_all(some, {provider: room[provider] // least for provider in providers})
 
     def _seats_all(self, seats: Sequence[_Seat], free: dict[int, int]) -> bool:
-        choices = {
-            seat.slot: [key for key in seat.choices if all(left[key] >= amount for left, amount in seat.wants)]
-            for seat in seats
-        }
+        fitting: dict[object, list[int]] = {}
+        choices: dict[int, list[int]] = {}
+        for seat in seats:
+            kind = (seat.choices, self._rules.demands[seat.slot])
+            if kind not in fitting:
+                self._tries += len(seat.choices)
+                fitting[kind] = [key for key in seat.choices if all(left[key] >= some for left, some in seat.wants)]
+            choices[seat.slot] = fitting[kind]
         answer, steps = seats_all(free, choices)
-        self._tries += steps + sum(len(seat.choices) for seat in seats)
+        self._tries += steps + len(seats)
         return answer
 
 

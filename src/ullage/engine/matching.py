@@ -9,14 +9,19 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Seating:
-    """Slots seated on providers, each of which has a number of seats. Grown slot by slot along augmenting paths."""
+    """Slots seated on providers, each of which has a number of seats. Grown slot by slot along augmenting paths.
+
+    A provider that is full stays full, whoever is moved; so slots that share a list of choices (the same object) look
+    through it for free seats once between them.
+    """
 
     seats: dict[int, int]
     """Provider key -> seats that are still free. Providers that are missing have none."""
-    _place: dict[int, int] = field(default_factory=dict)
-    _seated: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
     steps: int = 0
     """How many choices were looked at."""
+    _place: dict[int, int] = field(default_factory=dict)
+    _seated: defaultdict[int, set[int]] = field(default_factory=lambda: defaultdict(set))
+    _looked_through: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
 
     def seat(self, slot: int, choices: Mapping[int, Sequence[int]]) -> bool:
         """Seat one more slot, moving others if need be; False if that cannot be, whatever is moved."""
@@ -24,19 +29,29 @@ class Seating:
         waiting = [slot]
         while waiting:
             mover = waiting.pop()
-            for provider in choices[mover]:
-                self.steps += 1
-                if provider in reached_from or provider not in self.seats:
-                    continue
+            provider = self._with_free_seat(choices[mover])
+            if provider is not None:
                 reached_from[provider] = mover
-                if self.seats[provider] > 0:
-                    self.seats[provider] -= 1
-                    self._move(provider, reached_from)
-                    return True
-                waiting.extend(self._seated[provider])
+                self.seats[provider] -= 1
+                self._move(provider, reached_from)
+                return True
+            self.steps += len(choices[mover])
+            for provider in choices[mover]:
+                if provider not in reached_from and self._seated[provider]:
+                    reached_from[provider] = mover
+                    waiting.extend(self._seated[provider])
         return False
 
+    def _with_free_seat(self, some: Sequence[int]) -> int | None:
+        at = self._looked_through[id(some)]
+        while at < len(some) and self.seats.get(some[at], 0) <= 0:
+            at += 1
+        self.steps += at + 1 - self._looked_through[id(some)]
+        self._looked_through[id(some)] = at
+        return some[at] if at < len(some) else None
+
     def _move(self, provider: int, reached_from: Mapping[int, int]) -> None:
+        """Seat who came for a provider there, then who came for the seat that this one left, and so on."""
         while True:
             mover = reached_from[provider]
             before = self._place.get(mover)
