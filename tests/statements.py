@@ -5,24 +5,39 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 from ullage.storage.unit import Store
 
+Action = Callable[[str], None]
 
-@contextmanager
-def before_each(store: Store, action: Callable[[str], None]) -> Iterator[None]:
-    """Call `action` with the text of each statement, before it is executed, on the thread that executes it."""
+_actions: WeakKeyDictionary[Engine, list[Action]] = WeakKeyDictionary()
+
+
+def watch(store: Store) -> None:
+    """Make a store ready for `before_each`. SQLAlchemy does not bear listeners that come while others are called."""
+    if store.engine in _actions:
+        return
+    actions = _actions[store.engine] = []
 
     def hook(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        action(" ".join(statement.split()))
+        for action in tuple(actions):
+            action(" ".join(statement.split()))
 
     event.listen(store.engine, "before_cursor_execute", hook)
+
+
+@contextmanager
+def before_each(store: Store, action: Action) -> Iterator[None]:
+    """Call `action` with the text of each statement, before it is executed, on the thread that executes it."""
+    watch(store)
+    _actions[store.engine].append(action)
     try:
         yield
     finally:
-        event.remove(store.engine, "before_cursor_execute", hook)
+        _actions[store.engine].remove(action)
 
 
 @contextmanager

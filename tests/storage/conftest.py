@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from statements import watch
 
 from ullage.storage.committer import Committer
 from ullage.storage.unit import Store
@@ -20,6 +21,7 @@ def new_committer(database_url: str) -> Iterator[NewCommitter]:
 
     def make(**options: Any) -> Committer:
         store = Store.open(database_url)
+        watch(store)
         made.append((store, Committer(store, **options)))
         return made[-1][1]
 
@@ -32,6 +34,7 @@ def new_committer(database_url: str) -> Iterator[NewCommitter]:
 @pytest.fixture
 def committer(store: Store) -> Iterator[Committer]:
     """A committer on `store`."""
+    watch(store)
     committer = Committer(store)
     yield committer
     committer.stop()

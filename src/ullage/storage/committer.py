@@ -75,6 +75,12 @@ class Committer:
         outcomes += [waiter.wait() for waiter in ahead]
         return [outcome if isinstance(outcome, Refusal) else _result(outcome) for outcome in outcomes]
 
+    @property
+    def waiting(self) -> int:
+        """How many commands wait to be taken into a batch."""
+        lane = self._lane
+        return len(lane.line) if lane is not None and lane.is_open else 0
+
     def stop(self) -> None:
         """Serve who waits, then end the thread; a later command begins a new one."""
         with self._starting:

@@ -69,6 +69,9 @@ class Line:
         self._left = threading.Condition(self._lock)
         self._is_closed = False
 
+    def __len__(self) -> int:
+        return len(self._waiters)
+
     @property
     def is_closed(self) -> bool:
         """Whether nobody may join any more."""
