@@ -111,7 +111,6 @@ def candidates(query: Query, version: Microversion) -> CandidateRequest:
         same_subtrees=subtrees,
         limit=_limit(query),
         nested=has(version, Feature.NESTED_CANDIDATES),
-        permutations=has(version, Feature.MAPPINGS),
     )
 
 

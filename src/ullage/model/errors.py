@@ -253,7 +253,8 @@ class InventoryInUse(InUse):
 
     @property
     def message(self) -> str:
-        return f"Inventory for '{', '.join(self.resource_classes)}' on resource provider '{self.provider_uuid}' in use."
+        classes = ", ".join(self.resource_classes)  # Nova looks for the words up to "in use"
+        return f"update conflict: Inventory for '{classes}' on resource provider '{self.provider_uuid}' in use."
 
 
 @dataclass(eq=False)

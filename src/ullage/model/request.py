@@ -48,7 +48,8 @@ class CandidateRequest:
     """A question for allocation candidates.
 
     `nested`: one candidate may use several providers of one tree, and summaries cover whole trees (Placement 1.29).
-    `permutations`: candidates that differ only in their mappings are distinct answers (Placement 1.34).
+    `permutations`: candidates that differ only in their mappings are distinct answers. Placement's are, also where the
+    reply shows no mappings (before 1.34): its command-line client's tests count them.
     `seed`: None keeps the order of provider keys; a number shuffles, reproducibly.
     """
 
