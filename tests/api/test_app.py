@@ -162,7 +162,8 @@ def test_a_wrong_method_is_told_the_right_ones(app: App) -> None:
         response = ask(app, method, "/resource_providers", ADMIN)
         assert response.status == 405
         assert header(response, "allow") == "GET, POST"
-        assert f"The method {method} is not allowed for this resource." in error(response)["detail"]
+        if method != "HEAD":  # nobody sees the body of its reply
+            assert f"The method {method} is not allowed for this resource." in error(response)["detail"]
 
 
 def test_clearing_inventories_before_there_was_such_a_thing_is_405_that_allows_nothing(app: App) -> None:

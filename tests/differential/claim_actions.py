@@ -52,9 +52,11 @@ def reshape(world: World) -> Action:
     """Move inventory between providers of one tree, with the allocations of consumers, or nearly so."""
     minor = world.minor(30)
     inventories = {}
-    for uuid in {world.provider_uuid() for _ in range(world.random.randint(1, 2))}:
+    for uuid in {world.provider_uuid(): None for _ in range(world.random.randint(1, 2))}:
         generation = yield from world.generation(uuid)
-        offered = {name: inventory(world) for name in world.some(CLASSES, 0, 3)}
+        known = world.providers.get(uuid)
+        kept = sorted(known.classes) if known and world.chance(0.8) else []
+        offered = {name: inventory(world) for name in [*kept, *world.some(CLASSES, 0, 2)]}
         inventories[uuid] = {"resource_provider_generation": generation, "inventories": offered}
     allocations = {}
     for consumer in world.some(world.consumers, 0, 2):
@@ -87,10 +89,10 @@ def _held(world: World, shape: int) -> dict[str, Any]:
     least = 0 if shape >= 28 and world.chance(0.25) else 1
     held: dict[str, Any] = {}
     for _ in range(world.random.randint(least, max(least, 2))):
-        uuid = world.provider_uuid()
+        uuid = world.stocked_uuid()
         known = world.providers.get(uuid)
         offered = sorted(known.classes) if known and known.classes and world.chance(0.93) else CLASSES
-        resources = {name: world.pick((1, 1, 1, 2, 2, 3, 4, 20)) for name in world.some(offered, 1, 2)}
+        resources = {name: world.pick((1, 1, 1, 1, 2, 2, 3, 20)) for name in world.some(offered, 1, 2)}
         held[uuid] = {"resources": resources}
         if world.chance(0.1):
             held[uuid]["generation"] = world.random.randint(0, 3)

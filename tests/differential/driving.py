@@ -189,7 +189,8 @@ def _asks(world: World, random: Random, requests: int) -> Iterator[tuple[int, As
     number = 0
     while number < requests:
         weights = BUILDING if number < BUILDING_REQUESTS else LIVING
-        action = random.choices(list(weights), list(weights.values()))[0](world)
+        kind = random.choices(list(weights), list(weights.values()))[0] if number else provider_actions.make_names
+        action = kind(world)
         ask = next(action)
         while True:
             step = _Step()

@@ -10,12 +10,14 @@ from urllib.parse import unquote
 
 from differential.asks import Answer, Ask
 from differential.candidates import (
+    PATH,
     amounts_are_right,
     distinct,
     has_group_that_only_excludes,
     requests_of,
     shares_class_with_suffixed,
 )
+from differential.comparing import normalised
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +39,27 @@ def recognise(ask: Ask, theirs: Answer, ours: Answer) -> Known | None:
     return next((known for known in KNOWN if known.matches(ask, theirs, ours)), None)
 
 
-def _is_refused_here(ask: Ask, theirs: Answer, ours: Answer) -> bool:
-    return theirs.status == 500 and 400 <= ours.status < 500
+def _fails_there(ask: Ask, theirs: Answer, ours: Answer) -> bool:
+    return theirs.status == 500 and ours.status < 500
 
 
 def _met_a_leaked_consumer(ask: Ask, theirs: Answer, ours: Answer) -> bool:
-    return "consumer generation conflict - expected 0 but got" in theirs.detail and theirs.detail != ours.detail
+    is_told = b"consumer generation conflict - expected 0 but got" in theirs.body and theirs.detail != ours.detail
+    return is_told or (theirs.status >= 400 and _is_new_here(ours))
+
+
+def _used_a_leaked_consumer(ask: Ask, theirs: Answer, ours: Answer) -> bool:
+    return theirs.status == 204 and _is_new_here(ours)
+
+
+def _is_new_here(ours: Answer) -> bool:
+    return b"consumer generation conflict - expected null but got 0" in ours.body
 
 
 def _names_a_provider_in_capitals(ask: Ask, theirs: Answer, ours: Answer) -> bool:
     segments = ask.path.split("/")
-    return theirs.status == 404 != ours.status and len(segments) > 2 and segments[2] != segments[2].lower()
+    is_in_capitals = len(segments) > 2 and segments[2] != segments[2].lower()
+    return is_in_capitals and "No resource provider with uuid" in theirs.detail and theirs.detail != ours.detail
 
 
 def _changes_a_provider(ask: Ask, theirs: Answer, ours: Answer) -> bool:
@@ -56,9 +68,43 @@ def _changes_a_provider(ask: Ask, theirs: Answer, ours: Answer) -> bool:
     return is_update and theirs.status == ours.status == 200 and theirs.json() == ours.json()
 
 
+def _sets_traits(ask: Ask, theirs: Answer, ours: Answer) -> bool:
+    """Everything but the time is the same."""
+    is_about_traits = re.fullmatch(r"/resource_providers/[^/]+/traits", ask.path) is not None
+    is_same = normalised(theirs.json()) == normalised(ours.json())
+    return is_about_traits and theirs.status == ours.status == 200 and is_same
+
+
+def _is_empty_before_it_is_judged(ask: Ask, theirs: Answer, ours: Answer) -> bool:
+    is_empty = ask.path == PATH and requests_of(theirs) == []
+    return is_empty and ours.status == 400 and re.search(r"No such (trait|resource class)", ours.detail) is not None
+
+
+def _shows_an_inventory(ask: Ask, theirs: Answer, ours: Answer) -> bool:
+    """Everything but the time is the same."""
+    is_shown = re.fullmatch(r"/resource_providers/[^/]+/inventories(/[^/]+)?", ask.path) is not None
+    return is_shown and ask.method == "GET" and theirs.status == ours.status == 200 and theirs.json() == ours.json()
+
+
+def _has_unknown_operator(ask: Ask, theirs: Answer, ours: Answer) -> bool:
+    is_asked = ask.path == "/traits" and re.search(r"name=(?!in:|startswith:)[^&]*:", unquote(ask.query)) is not None
+    return is_asked and theirs.status == 200 and ours.status == 400
+
+
+def _repeats_a_key(ask: Ask, theirs: Answer, ours: Answer) -> bool:
+    keys = [pair.partition("=")[0] for pair in ask.query.split("&")]
+    is_judged = ours.status == 400 and "Invalid query string parameters" in ours.detail
+    return is_judged and theirs.status == 200 and len(keys) > len(set(keys))
+
+
 def _reserves_more_than_there_is(ask: Ask, theirs: Answer, ours: Answer) -> bool:
-    is_writing = ask.path == "/reshaper" or "/inventories" in ask.path
-    return is_writing and theirs.status < 300 and ours.status == 400 and "reserved value is" in ours.detail
+    """In a reshape, where the reference does not look at all, it may find something else to refuse."""
+    is_known = ask.path == "/reshaper" or ("/inventories" in ask.path and theirs.status < 300)
+    return is_known and ours.status == 400 and "reserved value is" in ours.detail
+
+
+def _maps_to_what_is_no_text(ask: Ask, theirs: Answer, ours: Answer) -> bool:
+    return ours.status == 400 and "is not of type 'string'" in ours.detail and "['mappings']" in ours.detail
 
 
 def _only_excludes(ask: Ask, theirs: Answer, ours: Answer) -> bool:
@@ -108,13 +154,20 @@ def _traits(answer: Answer) -> list[str]:
 
 KNOWN: tuple[Known, ...] = (
     Known("leaked-consumers", _met_a_leaked_consumer, mends=True),
-    Known("server-errors", _is_refused_here, parts_ways=True),
+    Known("leaked-consumers", _used_a_leaked_consumer, parts_ways=True),
+    Known("server-errors", _fails_there, parts_ways=True),
     Known("uuids-in-capitals", _names_a_provider_in_capitals, parts_ways=True),
     Known("time-of-a-changed-provider", _changes_a_provider),
+    Known("time-of-a-providers-traits", _sets_traits),
+    Known("time-of-an-inventory", _shows_an_inventory),
+    Known("unknown-operators", _has_unknown_operator),
+    Known("repeated-keys", _repeats_a_key),
+    Known("unknown-names", _is_empty_before_it_is_judged),
     Known("reserved-over-total", _reserves_more_than_there_is, parts_ways=True),
     Known("groups-that-only-exclude", _only_excludes),
     Known("wrong-amounts", _adds_up_wrongly),
     Known("repeated-candidates", _repeats_candidates),
+    Known("loose-mappings", _maps_to_what_is_no_text, parts_ways=True),
     Known("loose-numbers", _is_a_loose_number),
     Known("loose-consumer-types", _is_a_loose_consumer_type),
     Known("wildcards-in-prefixes", _has_wildcards),

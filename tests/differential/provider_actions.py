@@ -50,7 +50,7 @@ def delete_provider(world: World) -> Action:
 
 def inventory(world: World) -> dict[str, Any]:
     """A small inventory, so that claims meet its limits."""
-    body: dict[str, Any] = {"total": world.random.randint(1, 12)}
+    body: dict[str, Any] = {"total": world.random.randint(1, 16)}
     for field, values in {
         "reserved": (0, 0, 1, 2, body["total"], body["total"] + 1),
         "min_unit": (1, 1, 2),
@@ -58,7 +58,7 @@ def inventory(world: World) -> dict[str, Any]:
         "step_size": (1, 1, 2, 3),
         "allocation_ratio": (1.0, 1.5, 2, 0.5, 0.1, 16.0, 1.1),
     }.items():
-        if world.chance(0.25):
+        if world.chance(0.15):
             body[field] = world.pick(values)
     return body
 
@@ -66,7 +66,9 @@ def inventory(world: World) -> dict[str, Any]:
 def set_inventories(world: World) -> Action:
     uuid = world.provider_uuid()
     generation = yield from world.generation(uuid)
-    inventories = {name: inventory(world) for name in world.some(CLASSES, 0, 4)}
+    inventories = {name: inventory(world) for name in world.some(CLASSES, 1, 5)}
+    if world.chance(0.08):
+        inventories = {}
     body = {"resource_provider_generation": generation, "inventories": inventories}
     answer = yield make_ask("PUT", f"/resource_providers/{uuid}/inventories", world.minor(), body)
     _learn(world, uuid, answer)
@@ -134,6 +136,14 @@ def set_aggregates(world: World) -> Action:
         body = {"resource_provider_generation": generation, "aggregates": aggregates}
     answer = yield make_ask("PUT", f"/resource_providers/{uuid}/aggregates", minor, body)
     _learn(world, uuid, answer)
+
+
+def make_names(world: World) -> Action:
+    """The custom classes and traits, most of them."""
+    for name in CUSTOM_CLASSES:
+        yield make_ask("PUT", f"/resource_classes/{name}", 39)
+    for name in CUSTOM_TRAITS:
+        yield make_ask("PUT", f"/traits/{name}", 39)
 
 
 def change_class(world: World) -> Action:

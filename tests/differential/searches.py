@@ -46,7 +46,7 @@ def find_candidates(world: World) -> Action:
     if suffixes and minor >= 36 and (resourceless or world.chance(0.3)):
         together = resourceless + [suffix for suffix in suffixes if suffix not in resourceless and world.chance(0.7)]
         query.append(("same_subtree", ",".join(together or suffixes)))
-    if minor >= 35 and world.chance(0.15):
+    if minor >= 35 and world.chance(0.1):
         traits = [("!" if world.chance(0.4) else "") + name for name in world.some(TRAITS, 1, 2)]
         query.append(("root_required", ",".join(traits)))
     if minor >= 16 and world.chance(0.2):
@@ -59,9 +59,9 @@ def _group(world: World, suffix: str, minor: int, *, has_resources: bool) -> Que
     query: Query = []
     if has_resources:
         query.append((f"resources{suffix}", _resources(world)))
-    if minor >= 17 and (world.chance(0.3) or not has_resources):
+    if minor >= 17 and (world.chance(0.2) or not has_resources):
         query += _required(world, suffix, minor)
-    if minor >= 21 and world.chance(0.2):
+    if minor >= 21 and world.chance(0.15):
         query += _member_of(world, suffix, minor)
     if minor >= 31 and world.chance(0.1):
         query.append((f"in_tree{suffix}", world.provider_uuid()))
@@ -69,8 +69,8 @@ def _group(world: World, suffix: str, minor: int, *, has_resources: bool) -> Que
 
 
 def _resources(world: World) -> str:
-    classes = world.some(CLASSES[:4], 1, 2) if world.chance(0.9) else world.some(CLASSES, 1, 3)
-    return ",".join(f"{name}:{world.pick((1, 1, 1, 2, 2, 3, 5))}" for name in classes)
+    classes = world.some(CLASSES[:3], 1, 2) if world.chance(0.85) else world.some(CLASSES, 1, 3)
+    return ",".join(f"{name}:{world.pick((1, 1, 1, 1, 2, 2, 3, 6))}" for name in classes)
 
 
 def _required(world: World, suffix: str, minor: int) -> Query:

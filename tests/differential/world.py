@@ -72,6 +72,11 @@ class World:
             return self.pick(list(self.providers))
         return self.new_uuid()
 
+    def stocked_uuid(self) -> str:
+        """A provider, mostly one that offers something."""
+        stocked = [uuid for uuid, provider in self.providers.items() if provider.classes]
+        return self.pick(stocked) if stocked and not self.chance(0.08) else self.provider_uuid()
+
     def consumer_uuid(self) -> str:
         return self.new_uuid() if self.chance(0.04) else self.pick(self.consumers)
 
