@@ -290,6 +290,20 @@ def test_rows_carry_when_they_were_made_and_last_changed(store: Store) -> None:
     committer.stop()
 
 
+def test_an_inventory_was_not_changed_by_what_is_taken_of_it(store: Store) -> None:
+    clock = iter(range(1_000, 10_000))
+    committer = Committer(store, clock=lambda: next(clock))
+    do(committer, CreateProvider(A, "a"), SetInventories(A, 0, TEN))
+    made = row(store, tables.inventories)
+    do(committer, replace(claim("x", {"a": {"VCPU": 1}})))
+    taken = row(store, tables.inventories)
+    do(committer, SetInventories(A, 2, {"VCPU": Inventory(11)}))
+    changed = row(store, tables.inventories)
+    committer.stop()
+    assert taken.used == 1
+    assert made.updated_us == taken.updated_us < changed.updated_us
+
+
 # Nothing is written over what others wrote
 
 

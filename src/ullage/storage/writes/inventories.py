@@ -64,7 +64,7 @@ def write(transaction: Transaction, changes: Sequence[InventoryChange]) -> None:
         else:
             changed.append((keys.inventories[place], before.used, *_columns(after)))
     transaction.insert(inventories, ("provider_id", "resource_class_id", *_OFFERED), new)
-    transaction.update(inventories, ("id", "used"), ("used",), taken)
+    transaction.update(inventories, ("id", "used"), ("used",), taken, shows=False)
     transaction.update(inventories, ("id", "used"), _OFFERED, changed)
 
 

@@ -39,12 +39,23 @@ class Transaction:
         rows = [[*row, *more.values()] for row in rows]
         return insert_keyed(self.connection, self.dialect, table, [*names, *more], rows)
 
-    def update(self, table: Table, keys: Sequence[str], values: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    def update(
+        self,
+        table: Table,
+        keys: Sequence[str],
+        values: Sequence[str],
+        rows: Iterable[Sequence[Any]],
+        *,
+        shows: bool = True,
+    ) -> None:
         """Update rows that hold what `keys` must have and `values` shall have.
 
-        A column in both is decided on its old value; raises Outdated if any row is not as it was read.
+        A column in both is decided on its old value; raises Outdated if any row is not as it was read. Unless it
+        `shows`, the time of the last change stays.
         """
         more = self._more(table, new=False)
+        if not shows:
+            more.pop("updated_us", None)
         rows = [[*row, *more.values()] for row in rows]
         found = update_rows(self.connection, self.dialect, table, keys, [*values, *more], rows)
         if found != len(rows):
