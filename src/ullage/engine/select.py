@@ -30,17 +30,14 @@ def select(snapshot: Snapshot, provider_filter: ProviderFilter) -> tuple[Provide
 
 
 def _named(snapshot: Snapshot, provider_filter: ProviderFilter) -> Mask:
-    """The one provider that is named, everybody if none is."""
-    if provider_filter.uuid is None and provider_filter.name is None:
+    """The one provider that uuid and name say, everybody if neither is said."""
+    said = ((snapshot.provider_keys, provider_filter.uuid), (snapshot.named_keys, provider_filter.name))
+    keys = {known.get(value) for known, value in said if value is not None}
+    if not keys:
         return snapshot.everybody()
-    by_uuid = None if provider_filter.uuid is None else snapshot.provider_keys.get(provider_filter.uuid)
-    by_name = None if provider_filter.name is None else snapshot.named_keys.get(provider_filter.name)
     mask = snapshot.nobody()
-    wanted = {by_uuid if provider_filter.uuid is not None else by_name}
-    if provider_filter.name is not None:
-        wanted &= {by_name}
-    for key in wanted - {None}:
-        position = snapshot.position(key) if key is not None else None
+    for key in keys if len(keys) == 1 else ():
+        position = None if key is None else snapshot.position(key)
         if position is not None:
             mask.reshape(-1)[position] = True
     return mask
