@@ -62,6 +62,12 @@ def test_a_refusal_never_repeats_a_whole_body() -> None:
     assert len(refusal(bodies.SET_TRAITS, 39, {"traits": "a" * 50_000})) < 3000
 
 
+def test_whether_items_are_unique_is_not_compared_pair_by_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As jsonschema does for lists that cannot be sorted."""
+    monkeypatch.setattr("jsonschema._keywords.uniq", pytest.fail)
+    assert "is not of type 'string'" in refusal(bodies.SET_AGGREGATES, 1, [UUID, 7])
+
+
 def test_mixed_types_in_a_long_list_do_not_hurt() -> None:
     aggregates = [[number] if number % 2 else str(number) for number in range(8000)]
     assert "is not of type 'string'" in refusal(bodies.SET_AGGREGATES, 1, aggregates)

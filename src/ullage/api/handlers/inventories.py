@@ -53,7 +53,7 @@ def update(call: Call) -> Response:
     uuid = paths.provider_uuid(call)
     with paths.about_provider(call, uuid):
         body = paths.body(call, bodies.UPDATE_INVENTORY)
-    name = paths.class_name(call, "resource_class")
+    name = call.parameters["resource_class"]
     now = inventories.change(call.service, body.command(uuid, name, _reserved_may_equal_total(call)))
     return replies.inventory(call, now.inventories[name], now.generation)
 

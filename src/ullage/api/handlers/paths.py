@@ -11,7 +11,7 @@ from ullage.api.decoding import Shape
 from ullage.api.http import Call
 from ullage.api.uuids import from_dashed
 from ullage.api.versions import Since
-from ullage.model.errors import BadInput, ProviderMissing, ResourceClassMissing, TraitMissing
+from ullage.model.errors import BadInput, ProviderMissing
 from ullage.model.names import NAME_LENGTH_MAX
 from ullage.operations import providers
 
@@ -25,26 +25,6 @@ def provider_uuid(call: Call, purpose: str = "") -> str:
     if uuid is None:
         raise ProviderMissing(text[:NAME_LENGTH_MAX], purpose)
     return uuid
-
-
-def class_name(call: Call, parameter: str) -> str:
-    """The resource class that the path names; raises ResourceClassMissing for what can be no class's name."""
-    name = call.parameters[parameter]
-    if not _may_be_stored(name):
-        raise ResourceClassMissing(name[:NAME_LENGTH_MAX])
-    return name
-
-
-def trait_name(call: Call) -> str:
-    """The trait that the path names; raises TraitMissing for what can be no trait's name."""
-    name = call.parameters["name"]
-    if not _may_be_stored(name):
-        raise TraitMissing(name[:NAME_LENGTH_MAX])
-    return name
-
-
-def _may_be_stored(name: str) -> bool:
-    return len(name) <= NAME_LENGTH_MAX and "\0" not in name
 
 
 def body(call: Call, table: Since[Shape[Some]]) -> Some:

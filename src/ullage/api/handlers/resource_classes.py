@@ -24,7 +24,7 @@ def create(call: Call) -> Response:
 
 def show(call: Call) -> Response:
     """GET /resource_classes/{name}"""
-    return replies.resource_class(call, labels.resource_class(call.service, paths.class_name(call, "name")))
+    return replies.resource_class(call, labels.resource_class(call.service, call.parameters["name"]))
 
 
 def update(call: Call) -> Response:
@@ -34,7 +34,7 @@ def update(call: Call) -> Response:
 
 def _rename(call: Call) -> Response:
     new_name = paths.body(call, bodies.RESOURCE_CLASS).name
-    name = paths.class_name(call, "name")
+    name = call.parameters["name"]
     labels.change_class(call.service, RenameResourceClass(name, new_name))
     return replies.resource_class(call, labels.resource_class(call.service, new_name))
 
@@ -47,7 +47,7 @@ def _ensure(call: Call) -> Response:
 
 def delete(call: Call) -> Response:
     """DELETE /resource_classes/{name}"""
-    labels.change_class(call.service, DeleteResourceClass(paths.class_name(call, "name")))
+    labels.change_class(call.service, DeleteResourceClass(call.parameters["name"]))
     return replies.without_body()
 
 

@@ -19,7 +19,7 @@ def list_all(call: Call) -> Response:
 
 def show(call: Call) -> Response:
     """GET /traits/{name}: whether it is there"""
-    label = labels.trait(call.service, paths.trait_name(call))
+    label = labels.trait(call.service, call.parameters["name"])
     return replies.without_body(204, replies.cache_headers(call, label.updated_us))
 
 
@@ -38,7 +38,7 @@ def ensure(call: Call) -> Response:
 
 def delete(call: Call) -> Response:
     """DELETE /traits/{name}"""
-    labels.delete_trait(call.service, DeleteTrait(paths.trait_name(call)))
+    labels.delete_trait(call.service, DeleteTrait(call.parameters["name"]))
     return replies.without_body()
 
 
