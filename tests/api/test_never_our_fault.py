@@ -106,7 +106,7 @@ def a_body(data: st.DataObject, route: Route, generation: int) -> bytes | None:
     return json.dumps(body).encode()
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_request_is_our_fault(client: Client, data: st.DataObject) -> None:
     """The examples share a database: what one makes, another meets."""
