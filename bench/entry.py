@@ -8,6 +8,7 @@ stall, and one that is too large comes in. Needs wrk; load goes to loopback only
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 import queue
 import re
@@ -237,11 +238,7 @@ def growth_by_a_large_body(worker: int) -> str:
 
 
 def loops() -> tuple[str, ...]:
-    try:
-        import uvloop  # noqa: F401 # only to know whether it is there
-    except ImportError:
-        return ("asyncio",)
-    return ("asyncio", "uvloop")
+    return ("asyncio", "uvloop") if importlib.util.find_spec("uvloop") else ("asyncio",)
 
 
 def main() -> None:
