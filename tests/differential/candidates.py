@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from differential.asks import Answer, Ask
+from differential.vocabulary import SHARING
 
 PATH = "/allocation_candidates"
 
@@ -26,13 +27,27 @@ def distinct(requests: list[Any]) -> set[str]:
     return {json.dumps(_held(request), sort_keys=True) for request in requests}
 
 
-def shares_class_with_suffixed(ask: Ask) -> bool:
-    """Whether the unsuffixed and a suffixed group ask for the same class and may not meet on purpose."""
+def groups_share_a_class(ask: Ask) -> bool:
+    """Whether two groups ask for the same class, and group_policy is not "none"."""
     query = _query(ask)
-    classes = {key: _resources(values[-1]).keys() for key, values in query.items() if key.startswith("resources")}
-    unsuffixed = set(classes.pop("resources", ()))
-    suffixed = set().union(*classes.values()) if classes else set()
-    return bool(unsuffixed & suffixed) and query.get("group_policy", [""])[-1] != "none"
+    classes = Counter(
+        name for key, values in query.items() if key.startswith("resources") for name in _resources(values[-1])
+    )
+    return max(classes.values(), default=0) > 1 and query.get("group_policy", [""])[0] != "none"
+
+
+def has_unsuffixed_and_suffixed(ask: Ask) -> bool:
+    """Whether the unsuffixed group and a suffixed one ask for something."""
+    keys = {key for key in _query(ask) if key.startswith("resources")}
+    return "resources" in keys and len(keys) > 1
+
+
+def rests_on_sharing(request: Any, summaries: dict[str, Any]) -> bool:
+    """Whether the unsuffixed group of a candidate is served by sharing providers alone (or any, if it is not told)."""
+    sharing = {uuid for uuid, summary in summaries.items() if SHARING in summary.get("traits", ())}
+    if "mappings" in request:
+        return set(request["mappings"].get("", ())) <= sharing
+    return bool(_held(request).keys() & sharing)
 
 
 def amounts_are_right(ask: Ask, request: Any) -> bool:
@@ -53,6 +68,13 @@ def has_group_that_only_excludes(ask: Ask) -> bool:
     constraints = ("required", "member_of", "in_tree")
     suffixes = {key[len(name) :] for key in query for name in constraints if key.startswith(name)} - {""}
     return any(f"resources{suffix}" not in query and not _wants_something(query, suffix) for suffix in suffixes)
+
+
+def has_tree_of_a_group_without_resources(ask: Ask) -> bool:
+    """Whether a group without resources names its tree."""
+    query = _query(ask)
+    suffixes = {key.removeprefix("in_tree") for key in query if key.startswith("in_tree")} - {""}
+    return any(f"resources{suffix}" not in query for suffix in suffixes)
 
 
 def _wants_something(query: dict[str, list[str]], suffix: str) -> bool:

@@ -136,6 +136,8 @@ class Run:
         began = time.time()
         try:
             for number, ask, step in _asks(World(random), random, requests):
+                if _would_hide_a_leak(ask):
+                    self._reference.mend()
                 waiting = beside.submit(theirs.send, ask)
                 our_answer = ours.send(ask)
                 pair = Pair(epoch, number, ask, waiting.result(), our_answer)
@@ -170,6 +172,11 @@ class Run:
             return pair, pair.ask.method == "GET" or not known.parts_ways
         report.unknown.append(Difference(pair, tuple(found)))
         return pair, pair.ask.method == "GET" or pair.theirs.status // 100 == pair.ours.status // 100 == 4
+
+
+def _would_hide_a_leak(ask: Ask) -> bool:
+    """Whether an old client writes claims: it would take over a leaked consumer with the type that this has."""
+    return ask.method in ("PUT", "POST") and ask.path.startswith("/allocations") and (ask.minor or 0) < 38
 
 
 def _found(pair: Pair, began: float) -> list[str]:

@@ -10,12 +10,14 @@ from urllib.parse import unquote
 
 from differential.asks import Answer, Ask
 from differential.candidates import (
-    PATH,
     amounts_are_right,
     distinct,
+    groups_share_a_class,
     has_group_that_only_excludes,
+    has_tree_of_a_group_without_resources,
+    has_unsuffixed_and_suffixed,
     requests_of,
-    shares_class_with_suffixed,
+    rests_on_sharing,
 )
 from differential.comparing import normalised
 
@@ -56,10 +58,13 @@ def _is_new_here(ours: Answer) -> bool:
     return b"consumer generation conflict - expected null but got 0" in ours.body
 
 
-def _names_a_provider_in_capitals(ask: Ask, theirs: Answer, ours: Answer) -> bool:
+def _names_something_in_capitals(ask: Ask, theirs: Answer, ours: Answer) -> bool:
+    """The reference does not find the provider or the consumer, on SQLite."""
     segments = ask.path.split("/")
     is_in_capitals = len(segments) > 2 and segments[2] != segments[2].lower()
-    return is_in_capitals and "No resource provider with uuid" in theirs.detail and theirs.detail != ours.detail
+    is_unfound = "No resource provider with uuid" in theirs.detail or "No allocations for consumer" in theirs.detail
+    is_unfound |= theirs.json() == {"allocations": {}}
+    return is_in_capitals and is_unfound and theirs.body != ours.body
 
 
 def _changes_a_provider(ask: Ask, theirs: Answer, ours: Answer) -> bool:
@@ -76,7 +81,7 @@ def _sets_traits(ask: Ask, theirs: Answer, ours: Answer) -> bool:
 
 
 def _is_empty_before_it_is_judged(ask: Ask, theirs: Answer, ours: Answer) -> bool:
-    is_empty = ask.path == PATH and requests_of(theirs) == []
+    is_empty = requests_of(theirs) == [] or theirs.json() == {"resource_providers": []}
     return is_empty and ours.status == 400 and re.search(r"No such (trait|resource class)", ours.detail) is not None
 
 
@@ -112,21 +117,37 @@ def _only_excludes(ask: Ask, theirs: Answer, ours: Answer) -> bool:
     return found[0] == [] and bool(found[1]) and has_group_that_only_excludes(ask)
 
 
-def _repeats_candidates(ask: Ask, theirs: Answer, ours: Answer) -> bool:
-    their_requests, our_requests = requests_of(theirs), requests_of(ours)
-    if their_requests is None or our_requests is None or ask.minor is None or ask.minor >= 34 or "limit=" in ask.query:
-        return False
-    return len(our_requests) == len(distinct(our_requests)) and distinct(their_requests) == distinct(our_requests)
-
-
 def _adds_up_wrongly(ask: Ask, theirs: Answer, ours: Answer) -> bool:
     """All of ours are right, and the reference has none that is right and not among ours."""
     their_requests, our_requests = requests_of(theirs), requests_of(ours)
-    if their_requests is None or our_requests is None or not shares_class_with_suffixed(ask):
+    if their_requests is None or our_requests is None or not groups_share_a_class(ask):
         return False
     right = [request for request in their_requests if amounts_are_right(ask, request)]
     is_complete = "limit=" in ask.query or distinct(right) <= distinct(our_requests)
     return is_complete and all(amounts_are_right(ask, request) for request in our_requests)
+
+
+def _loses_anchors(ask: Ask, theirs: Answer, ours: Answer) -> bool:
+    """Ours are all of the reference's and more, each of which rests on sharing providers."""
+    their_requests, our_requests = requests_of(theirs), requests_of(ours)
+    if their_requests is None or our_requests is None or not has_unsuffixed_and_suffixed(ask):
+        return False
+    summaries = ours.json()["provider_summaries"]
+    if "limit=" in ask.query:
+        return len(our_requests) >= len(their_requests) and any(
+            rests_on_sharing(each, summaries) for each in our_requests
+        )
+    known = [normalised(each) for each in their_requests]
+    more = [each for each in our_requests if normalised(each) not in known]
+    return len(more) == len(our_requests) - len(known) > 0 and all(rests_on_sharing(each, summaries) for each in more)
+
+
+def _forgets_a_tree(ask: Ask, theirs: Answer, ours: Answer) -> bool:
+    """The reference has all of ours and more."""
+    their_requests, our_requests = requests_of(theirs), requests_of(ours)
+    if their_requests is None or our_requests is None or not has_tree_of_a_group_without_resources(ask):
+        return False
+    return "limit=" in ask.query or distinct(our_requests) <= distinct(their_requests)
 
 
 def _is_a_loose_number(ask: Ask, theirs: Answer, ours: Answer) -> bool:
@@ -156,7 +177,7 @@ KNOWN: tuple[Known, ...] = (
     Known("leaked-consumers", _met_a_leaked_consumer, mends=True),
     Known("leaked-consumers", _used_a_leaked_consumer, parts_ways=True),
     Known("server-errors", _fails_there, parts_ways=True),
-    Known("uuids-in-capitals", _names_a_provider_in_capitals, parts_ways=True),
+    Known("uuids-in-capitals", _names_something_in_capitals, parts_ways=True),
     Known("time-of-a-changed-provider", _changes_a_provider),
     Known("time-of-a-providers-traits", _sets_traits),
     Known("time-of-an-inventory", _shows_an_inventory),
@@ -165,8 +186,9 @@ KNOWN: tuple[Known, ...] = (
     Known("unknown-names", _is_empty_before_it_is_judged),
     Known("reserved-over-total", _reserves_more_than_there_is, parts_ways=True),
     Known("groups-that-only-exclude", _only_excludes),
+    Known("trees-of-groups-without-resources", _forgets_a_tree),
+    Known("lost-anchors", _loses_anchors),
     Known("wrong-amounts", _adds_up_wrongly),
-    Known("repeated-candidates", _repeats_candidates),
     Known("loose-mappings", _maps_to_what_is_no_text, parts_ways=True),
     Known("loose-numbers", _is_a_loose_number),
     Known("loose-consumer-types", _is_a_loose_consumer_type),
