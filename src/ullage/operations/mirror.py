@@ -51,8 +51,8 @@ class Mirror:
         that a newcomer knows of. Raises what reading raises, to all who shared it.
         """
         if self._process != os.getpid():
-            self._process = os.getpid()
             self._reset()  # forked: locks and the running catch-up are those of threads that are not here
+            self._process = os.getpid()
         with self._turn:
             mine = self._next
             while self._is_running and not mine.is_over:

@@ -1,0 +1,242 @@
+"""Law 6: a read that starts after a write was answered sees that write, through any replica."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from held import held, wait_until
+from ledger.scenes import uuid_of
+from statements import recorded
+
+from ullage.engine.select import select
+from ullage.engine.snapshot import Snapshot
+from ullage.model.commands import Command, CreateProvider, InventoriesNow, SetInventories
+from ullage.model.inventory import Inventory
+from ullage.model.provider import Provider
+from ullage.model.refusal import Refusal
+from ullage.model.request import ProviderFilter
+from ullage.operations import mirror as mirror_module
+from ullage.operations.mirror import Mirror
+from ullage.storage import feed
+from ullage.storage.committer import Committer
+from ullage.storage.trouble import ConnectionLost
+from ullage.storage.unit import Store
+from ullage.storage.writers import retire
+
+A, B, C = (uuid_of(name) for name in "abc")
+NewCommitter = Callable[..., Committer]
+MARKS, ROWS = "SELECT horizon.epoch", "SELECT providers.id, providers.uuid, providers.name"
+
+
+def do(committer: Committer, *commands: Command) -> None:
+    for outcome in committer.run_all(commands):
+        if isinstance(outcome, Refusal):
+            raise outcome
+
+
+def providers(snapshot: Snapshot) -> tuple[Provider, ...]:
+    return select(snapshot, ProviderFilter())
+
+
+def names(snapshot: Snapshot) -> list[str]:
+    return [provider.name for provider in providers(snapshot)]
+
+
+@pytest.fixture
+def mirror(store: Store) -> Mirror:
+    return Mirror(store)
+
+
+def test_a_mirror_shows_what_was_written_before_it_was_asked(mirror: Mirror, committer: Committer) -> None:
+    assert names(mirror.fresh()) == []
+    do(committer, CreateProvider(A, "a"))
+    first = mirror.fresh()
+    do(committer, CreateProvider(B, "b", A))
+    assert names(mirror.fresh()) == ["a", "b"]
+    assert names(first) == ["a"]  # what was handed out never changes
+
+
+def test_a_mirror_to_which_nothing_is_new_gives_the_same_snapshot(mirror: Mirror, committer: Committer) -> None:
+    do(committer, CreateProvider(A, "a"))
+    assert mirror.fresh() is mirror.fresh()
+
+
+def test_a_mirror_that_fell_behind_the_horizon_is_built_anew(
+    mirror: Mirror, committer: Committer, store: Store
+) -> None:
+    do(committer, CreateProvider(A, "a"))
+    mirror.fresh()
+    do(committer, CreateProvider(B, "b"))
+    retire(store, 10**18, writers_min=1)
+    assert names(mirror.fresh()) == ["a", "b"]
+
+
+def test_callers_share_a_catch_up_only_if_it_begins_after_they_arrived(
+    store: Store, mirror: Mirror, committer: Committer
+) -> None:
+    do(committer, CreateProvider(A, "a"))
+    mirror.fresh()
+    do(committer, CreateProvider(B, "b"))
+    with recorded(store) as statements, ThreadPoolExecutor() as pool, held(store, ROWS) as hold:
+        early = pool.submit(mirror.fresh)
+        hold.wait()  # it has read where the writers stand
+        do(committer, CreateProvider(C, "c"))
+        late = [pool.submit(mirror.fresh) for _ in range(5)]
+        wait_until(lambda: len(mirror._turn._waiters) == 5)  # type: ignore[attr-defined] # a Condition's own
+        hold.release()
+        assert names(early.result()) == ["a", "b"]
+        assert [names(each.result()) for each in late] == [["a", "b", "c"]] * 5
+    assert len([statement for statement in statements if statement.startswith(MARKS)]) == 2
+
+
+def test_an_error_reaches_all_who_shared_the_catch_up_and_nobody_else(
+    store: Store, mirror: Mirror, committer: Committer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    do(committer, CreateProvider(A, "a"))
+    mirror.fresh()
+    do(committer, CreateProvider(B, "b"))
+    with ThreadPoolExecutor() as pool, held(store, ROWS) as hold, monkeypatch.context() as patched:
+        early = pool.submit(mirror.fresh)
+        hold.wait()
+        patched.setattr(mirror_module, "changes_since", fail)
+        late = [pool.submit(mirror.fresh) for _ in range(3)]
+        wait_until(lambda: len(mirror._turn._waiters) == 3)  # type: ignore[attr-defined] # a Condition's own
+        hold.release()
+        assert names(early.result()) == ["a", "b"]
+        assert [type(each.exception()) for each in late] == [ZeroDivisionError] * 3
+    assert names(mirror.fresh()) == ["a", "b"]
+
+
+def fail(*_: object) -> Any:
+    raise ZeroDivisionError("a bug")
+
+
+def test_a_lost_connection_is_made_again(mirror: Mirror, committer: Committer, monkeypatch: pytest.MonkeyPatch) -> None:
+    do(committer, CreateProvider(A, "a"))
+    losses = [ConnectionLost("gone")]
+    original = feed.changes_since
+
+    def lose(*arguments: Any) -> Any:
+        if losses:
+            raise losses.pop()
+        return original(*arguments)
+
+    monkeypatch.setattr(mirror_module, "changes_since", lose)
+    assert names(mirror.fresh()) == ["a"]
+
+
+def test_a_forked_process_waits_for_no_thread_of_its_parent(
+    store: Store, mirror: Mirror, committer: Committer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    do(committer, CreateProvider(A, "a"))
+    with ThreadPoolExecutor() as pool, held(store, MARKS) as hold:
+        parent = pool.submit(mirror.fresh)
+        hold.wait()
+        own = os.getpid()
+        monkeypatch.setattr(os, "getpid", lambda: own + 1)
+        assert names(mirror.fresh()) == ["a"]
+        monkeypatch.undo()
+        hold.release()
+        parent.result()
+
+
+# Under stress
+
+
+HOSTS = tuple(uuid_of(f"h{number}") for number in range(6))
+WRITES = 25
+
+
+class Answered:
+    """The generation of each host that was answered to whoever wrote it; writers and readers share it."""
+
+    def __init__(self, committer: Committer) -> None:
+        do(committer, *(CreateProvider(uuid, uuid) for uuid in HOSTS))
+        self.generations = dict.fromkeys(HOSTS, 0)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every host has been written for the last time."""
+        return all(generation == WRITES for generation in self.generations.values())
+
+    def write(self, committer: Committer, uuid: str) -> None:
+        """Change one host again and again; only this thread does."""
+        for generation in range(WRITES):
+            outcome = committer.run(SetInventories(uuid, generation, {"VCPU": Inventory(1 + generation)}))
+            assert isinstance(outcome, InventoriesNow)
+            self.generations[uuid] = outcome.generation
+
+    def read(self, mirror: Mirror, until: Callable[[], bool]) -> None:
+        """Look again and again; every answered generation must be there."""
+        is_last = False
+        while not is_last:
+            is_last = until()
+            expected = dict(self.generations)
+            found = {provider.uuid: provider.generation for provider in providers(mirror.fresh())}
+            lacking = {uuid: (found[uuid], expected[uuid]) for uuid in HOSTS if found[uuid] < expected[uuid]}
+            assert not lacking
+
+
+def test_every_answered_write_of_many_committers_is_seen_by_every_later_read_of_many_mirrors(
+    new_committer: NewCommitter, database_url: str
+) -> None:
+    committers = [new_committer() for _ in range(3)]
+    answered = Answered(committers[0])
+    stores = [Store.open(database_url) for _ in range(2)]
+    mirrors = [Mirror(store) for store in stores]
+    with ThreadPoolExecutor(len(HOSTS) + 4) as pool:
+        writing = [pool.submit(answered.write, committers[number % 3], uuid) for number, uuid in enumerate(HOSTS)]
+
+        def is_over() -> bool:
+            return all(each.done() for each in writing)
+
+        reading = [pool.submit(answered.read, mirrors[number % 2], is_over) for number in range(4)]
+        for each in writing + reading:
+            each.result()
+    assert answered.is_complete
+    for store in stores:
+        store.close()
+
+
+WRITING = """
+    import sys
+    from ullage.model.commands import SetInventories
+    from ullage.model.inventory import Inventory
+    from ullage.storage.committer import Committer
+    from ullage.storage.unit import Store
+
+    url, writes, *uuids = sys.argv[1:]
+    committer = Committer(Store.open(url))
+    for generation in range(int(writes)):
+        for uuid in uuids:
+            answer = committer.run(SetInventories(uuid, generation, {"VCPU": Inventory(1 + generation)}))
+            print(uuid, answer.generation, flush=True)
+    committer.stop()
+"""
+
+
+def test_what_another_process_was_answered_is_seen_by_every_later_read(
+    committer: Committer, database_url: str, mirror: Mirror
+) -> None:
+    answered = Answered(committer)
+    program = [sys.executable, "-c", textwrap.dedent(WRITING), database_url, str(WRITES)]
+
+    def hear(*uuids: str) -> int:
+        with subprocess.Popen([*program, *uuids], stdout=subprocess.PIPE, text=True) as process:
+            for line in process.stdout or ():
+                uuid, generation = line.split()
+                answered.generations[uuid] = int(generation)
+        return process.returncode
+
+    with ThreadPoolExecutor() as pool:
+        hearing = [pool.submit(hear, *half) for half in (HOSTS[:3], HOSTS[3:])]
+        answered.read(mirror, lambda: all(each.done() for each in hearing))
+        assert [each.result() for each in hearing] == [0, 0]
+    assert answered.is_complete
