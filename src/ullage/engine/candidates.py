@@ -14,7 +14,7 @@ import numpy as np
 from ullage.engine.block import Integers, Mask
 from ullage.engine.choices import Gatherer
 from ullage.engine.combine import Anchor, Assignment, Walk
-from ullage.engine.effort import DUPLICATES_MAX, VISIT, Effort
+from ullage.engine.effort import DUPLICATES_MAX, Effort
 from ullage.engine.lineage import Lineage
 from ullage.engine.snapshot import Snapshot, Uuids
 from ullage.engine.survey import Survey
@@ -70,7 +70,6 @@ class Candidates:
             if not isinstance(visit, Anchor):
                 yield from visit
                 continue
-            self._effort.spend(VISIT)
             stream = walk(visit)
             if self._is_broad:
                 streams.append(stream)

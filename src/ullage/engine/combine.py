@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ullage.engine.block import NO_KEY
-from ullage.engine.effort import CHECKED_FROM, FREE_PER_PROVIDER, FRUITLESS_AT_ANCHOR_MAX, TROUBLE, Effort
+from ullage.engine.effort import CHECKED_FROM, FREE_PER_PROVIDER, FRUITLESS_AT_ANCHOR_MAX, TROUBLE, VISIT, Effort
 from ullage.engine.lineage import Lineage, in_one_subtree
 from ullage.engine.matching import seats_all
 
@@ -89,7 +89,7 @@ class Walk:
         self._seats = self._in_order(choices)
         self._width = sum(len(some) for some in choices)
         count = len(self._seats)
-        self._tries = 0
+        self._tries = VISIT + self._width // 4
         self._next = [0] * count
         self._stop = [0] * count
         self._found = [0] * count

@@ -16,7 +16,7 @@ TROUBLE = 4
 CHECKED_FROM = 48
 """Choices of all slots from which on one matching is tried before the first step."""
 VISIT = 8
-"""What visiting an anchor counts for."""
+"""What visiting an anchor counts for, besides a quarter of a try for every choice there is under it."""
 DUPLICATES_MAX = 64
 """After so many assignments in a row that repeat allocations, the rest are left to the walk of permutations."""
 

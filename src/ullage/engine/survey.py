@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from ullage.engine.block import Integers, Mask
 from ullage.engine.combine import Rules
 from ullage.engine.constraints import PER_ROOT, has_room_for_sum, labelled, narrow, note
 from ullage.engine.groups import UNSUFFIXED, Fleet, Slot, WideSlot, suffixed_slot, unsuffixed_slots
+from ullage.engine.repetition import first_of_each_kind
 from ullage.engine.snapshot import Snapshot
 from ullage.engine.trees import roots, roots_of
 from ullage.model.candidate import Step
@@ -169,19 +170,7 @@ def _drop_repetitions(ground: _Ground) -> None:
     served = np.flatnonzero(ground.anchors & ~ground.own)
     if len(served) < 2:
         return
-    kinds = np.zeros(len(served), np.int64)
-    for number, bits in enumerate(_by_aggregate(ground)):
-        if number % 32 == 31:
-            kinds = np.unique(kinds, return_inverse=True)[1]  # renumbered, to make room for more bits
-        kinds = kinds << 1 | bits.reshape(-1)[served]
+    aggregates = frozenset[int]().union(*(slot.sharing.by_aggregate for slot in ground.slots))
     anchors = ground.anchors & ground.own
-    anchors.reshape(-1)[served[np.unique(kinds, return_index=True)[1]]] = True
+    anchors.reshape(-1)[first_of_each_kind(ground.snapshot, served, aggregates)] = True
     ground.anchors = anchors
-
-
-def _by_aggregate(ground: _Ground) -> Iterator[Mask]:
-    """For every aggregate with a sharing provider that is of use, the roots of the trees with a member in it."""
-    snapshot = ground.snapshot
-    everybody = snapshot.everybody()
-    for aggregate in sorted(frozenset[int]().union(*(slot.sharing.by_aggregate for slot in ground.slots))):
-        yield roots_of(snapshot, labelled(snapshot, "aggregate_index", Labels("", (aggregate,)), everybody))
