@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ullage.api.routes import ROUTES
-
 from ullage.api.app import App
+from ullage.api.routes import ROUTES
 from ullage.api.wsgi import Application, wsgi_application
 from ullage.settings import Settings
 from ullage.wiring import build_service
