@@ -21,6 +21,7 @@ def request(**headers: str) -> Request:
         ("PLACEMENT 1.7", "1.7"),
         ("placement   1.7  ", "1.7"),
         ("placement 01.07", "1.7"),
+        ("placement +1.7", "1.7"),
         ("compute 2.1, placement 1.5", "1.5"),
         ("placement 1.5,compute 2.1", "1.5"),
         ("placement 1.7, placement 1.5", "1.5"),
@@ -37,7 +38,9 @@ def test_without_a_header_the_version_is_the_first() -> None:
     assert str(negotiation.version(request())) == "1.0"
 
 
-@pytest.mark.parametrize("text", ["pony.horse", "1.2.3", "1", "LATEST", "1.", ".1", "+1.7", "1.7 x", "1." + "9" * 5000])
+@pytest.mark.parametrize(
+    "text", ["pony.horse", "1.2.3", "1", "LATEST", "1.", ".1", "1. 7", "1.7 x", "1_0.7", "1." + "9" * 5000]
+)
 def test_a_version_that_is_none_is_unreadable(text: str) -> None:
     with pytest.raises(negotiation.VersionUnreadable, match="invalid version string: ") as caught:
         negotiation.version(request(openstack_api_version=f"placement {text}"))
@@ -49,7 +52,7 @@ def test_a_version_header_that_is_no_text_is_unreadable() -> None:
         negotiation.version(request(openstack_api_version="\N{REPLACEMENT CHARACTER}"))
 
 
-@pytest.mark.parametrize("text", ["0.5", "1.40", "2.0", "0.0", "1." + "9" * 30])
+@pytest.mark.parametrize("text", ["0.5", "1.40", "2.0", "0.0", "1.-7", "1." + "9" * 30])
 def test_a_version_out_of_range_is_not_served(text: str) -> None:
     with pytest.raises(negotiation.VersionNotServed, match="Unacceptable version header: "):
         negotiation.version(request(openstack_api_version=f"placement {text}"))
