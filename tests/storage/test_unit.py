@@ -285,3 +285,43 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     with pytest.raises((StorageUnavailable, ServerUnfit), match="not a database"):
         store.upgrade()
     store.close()
+
+
+@pytest.mark.databases("sqlite")
+@pytest.mark.usefixtures("two_providers")
+def test_a_full_disk_is_the_operators_to_see_to(store: Store) -> None:
+    def fill(connection: Connection) -> None:
+        connection.exec_driver_sql(
+            f"PRAGMA max_page_count = {connection.exec_driver_sql('PRAGMA page_count').scalar()}"
+        )
+        for _ in range(1000):
+            Rows(connection).provider()
+
+    with pytest.raises(StorageUnavailable, match="full"):
+        run(store, fill, attempts=1)
+    with store.reading() as connection:
+        assert connection.scalar(select(func.count()).select_from(providers)) == 2
+
+
+@pytest.mark.databases("postgresql")
+def test_commits_are_synchronous_though_the_server_says_otherwise(store: Store) -> None:
+    with store.reading() as connection:
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+        (said,) = connection.exec_driver_sql(
+            "SELECT reset_val FROM pg_settings WHERE name = 'synchronous_commit'"
+        ).one()
+        assert said == "off"
+
+
+@pytest.mark.databases("postgresql", "mariadb")
+def test_a_server_that_forgets_what_it_answered_is_warned_of(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    store.prepare()
+    assert any("a crash" in record.message for record in caplog.records)
+
+
+@pytest.mark.databases("postgresql", "mariadb")
+def test_a_server_that_is_too_old_is_refused(store: Store) -> None:
+    with store.reading() as connection:
+        connection.dialect.server_version_info = (9, 6)
+    with pytest.raises(ServerUnfit, match=r"or newer is needed; the server is 9\.6"):
+        store.prepare()

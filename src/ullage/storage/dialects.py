@@ -1,41 +1,23 @@
-"""One Dialect per database: how to connect, to begin and to lock, how to write many rows, which error means what.
-
-All drivers run in autocommit mode and every transaction is begun by a statement of ours, so that what it isolates is
-written here and not hidden in a driver.
-"""
+"""The databases that Ullage runs on, and the urls that name them. A further database is a further class here."""
 
 from __future__ import annotations
 
+import logging
 import sqlite3
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from functools import cache
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from sqlalchemy import (
-    URL,
-    Column,
-    Connection,
-    Engine,
-    FromClause,
-    Select,
-    Table,
-    Update,
-    create_engine,
-    event,
-    func,
-    make_url,
-    select,
-)
+from sqlalchemy import URL, Column, Connection, FromClause, Select, Table, Update, func, make_url, select
 from sqlalchemy.dialects import mysql, postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from ullage.storage import bulk
 from ullage.storage.bulk import Row
+from ullage.storage.dialect import Dialect as Dialect
 from ullage.storage.mariadb_locks import named_lock, table_lock
-from ullage.storage.trouble import BadDatabaseUrl, CommitUnknown, ServerUnfit, StorageUnavailable
+from ullage.storage.trouble import BadDatabaseUrl, ServerUnfit, StorageUnavailable
 
 CONNECT_SECONDS_MAX = 10
 LOCK_SECONDS_MAX = 10
@@ -46,119 +28,7 @@ IDLE_SECONDS_MAX = 120
 UPGRADE_SECONDS_MAX = 600
 """How long one host waits while another upgrades the database."""
 UPGRADE_LOCK = 0x756C6C616765
-POOL_OVERFLOW = 4
-POOL_SECONDS_MAX = 10
-
-
-class Dialect(ABC):
-    """What differs from database to database. Instances hold no state."""
-
-    name: ClassVar[str]
-    driver: ClassVar[str]
-    """SQLAlchemy's name of dialect and driver."""
-    session: ClassVar[tuple[str, ...]] = ()
-    """Statements for every new connection."""
-    begin_reading: ClassVar[tuple[str, ...]]
-    """Statements that begin a transaction whose every SELECT sees one snapshot."""
-    begin_writing: ClassVar[tuple[str, ...]]
-    """Statements that begin a transaction whose later SELECTs see what others committed before they started."""
-    retryable: ClassVar[frozenset[int | str]]
-    """Codes of deadlocks, lock timeouts, serialization and certification failures."""
-    unavailable: ClassVar[frozenset[int | str]] = frozenset()
-    """Codes of a server that answers, but takes no work at the moment."""
-
-    def engine(self, url: URL, pool_size: int) -> Engine:
-        """An engine for this url that has not connected yet."""
-        engine = create_engine(
-            url.set(drivername=self.driver),
-            connect_args=self.connect_arguments(url),
-            pool_size=pool_size,
-            max_overflow=POOL_OVERFLOW,
-            pool_timeout=POOL_SECONDS_MAX,
-            hide_parameters=True,
-        )
-        event.listen(engine, "connect", lambda connection, _record: self.set_up(connection))
-        return engine
-
-    @abstractmethod
-    def check_url(self, url: URL) -> None:
-        """Raise BadDatabaseUrl or StorageUnavailable where the url alone shows that it cannot work."""
-
-    @abstractmethod
-    def connect_arguments(self, url: URL) -> dict[str, Any]:
-        """The driver's arguments, without those that the url itself gives."""
-
-    def set_up(self, connection: Any) -> None:
-        """Give a new driver connection its `session` settings."""
-        cursor = connection.cursor()
-        for statement in self.session:
-            cursor.execute(statement)
-        cursor.close()
-
-    @abstractmethod
-    def prepare(self, connection: Connection) -> None:
-        """Make settings that last, outside a transaction. ServerUnfit if the database cannot keep Ullage's promises."""
-
-    @abstractmethod
-    def upgrade_lock(self, connection: Connection) -> AbstractContextManager[None]:
-        """Inside a writing transaction: wait until no other process, on any host, upgrades this database."""
-
-    @abstractmethod
-    def code(self, error: BaseException) -> int | str | None:
-        """The database's own code of a driver's error."""
-
-    def is_retryable(self, error: BaseException) -> bool:
-        """Whether the transaction failed only because of others, and may succeed when it is run again."""
-        return isinstance(error, DBAPIError) and self.code(error.orig or error) in self.retryable
-
-    def is_constraint_violation(self, error: BaseException) -> bool:
-        """Whether a constraint of the schema (unique, foreign key, not null, check) refused a row."""
-        return isinstance(error, IntegrityError)
-
-    def is_disconnect(self, error: BaseException) -> bool:
-        """Whether the connection is gone; only after CommitUnknown may anything have been changed."""
-        if isinstance(error, DBAPIError):
-            return error.connection_invalidated or self.code(error.orig or error) in self.unavailable
-        return isinstance(error, StorageUnavailable | CommitUnknown)
-
-    def for_update(self, statement: Select[Any]) -> Select[Any]:
-        """The same SELECT, locking the rows it finds until the transaction ends. Give it an ORDER BY of keys."""
-        return statement.with_for_update()
-
-    @abstractmethod
-    def insert_missing(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert those rows that break no unique constraint; leave out the others without an error."""
-
-    def update_rows(
-        self, connection: Connection, table: Table, keys: Sequence[str], values: Sequence[str], rows: Sequence[Row]
-    ) -> int:
-        """Update many rows at once; answers how many were found (also if their values were the same already).
-
-        Each row holds, in this order, what the columns `keys` must have and what the columns `values` shall have. No
-        two rows may name the same key. A column may be in both: then its old value is a condition.
-        """
-        if not rows:
-            return 0
-        columns = [table.c[name] for name in (*keys, *values)]
-        statement = _update_statement(self, table, tuple(keys), tuple(values))
-        return connection.execute(statement, self.parameters(columns, rows)).rowcount
-
-    def data(self, columns: Sequence[Column[Any]]) -> FromClause:
-        """Rows given as parameters, as a table with columns p0, p1, ... typed like these. SQLite has no such table."""
-        raise NotImplementedError(f"{self.name} has no tables of parameters")
-
-    @abstractmethod
-    def parameters(self, columns: Sequence[Column[Any]], rows: Sequence[Row]) -> bulk.Parameters:
-        """What to execute a statement with that uses `data` (SQLite: the bound parameters p0, p1, ...)."""
-
-    def update_statement(self, table: Table, wanted: Sequence[Column[Any]], changed: Sequence[Column[Any]]) -> Update:
-        """The statement of `update_rows`."""
-        return bulk.update_where(table, wanted, changed, list(self.data([*wanted, *changed]).c))
-
-
-@cache
-def _update_statement(dialect: Dialect, table: Table, keys: tuple[str, ...], values: tuple[str, ...]) -> Update:
-    return dialect.update_statement(table, [table.c[name] for name in keys], [table.c[name] for name in values])
+_log = logging.getLogger(__name__)
 
 
 class Sqlite(Dialect):
@@ -173,6 +43,7 @@ class Sqlite(Dialect):
     begin_reading = ("BEGIN",)
     begin_writing = ("BEGIN IMMEDIATE",)
     retryable = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+    unavailable = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
 
     def check_url(self, url: URL) -> None:
         if not url.database or url.database.startswith((":memory:", "file:")):
@@ -217,6 +88,10 @@ class Postgresql(Dialect):
 
     name = "postgresql"
     driver = "postgresql+psycopg"
+    session = (
+        # an answered write is on disk, whatever the server does for others
+        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+    )
     begin_reading = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",)
     begin_writing = ("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",)
     retryable = frozenset({"40001", "40P01", "55P03"})
@@ -249,6 +124,8 @@ class Postgresql(Dialect):
         encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
         if encoding != "UTF8":
             raise ServerUnfit(f"The database's encoding must be UTF8; it is {encoding}")
+        if connection.exec_driver_sql("SHOW fsync").scalar_one() != "on":
+            _log.warning("PostgreSQL runs with fsync off: a crash of its host can lose or spoil what was answered")
 
     @contextmanager
     def upgrade_lock(self, connection: Connection) -> Iterator[None]:
@@ -312,15 +189,17 @@ class Mariadb(Dialect):
         version = connection.dialect.server_version_info or ()
         if version < (10, 11):
             raise ServerUnfit(f"MariaDB 10.11 or newer is needed; the server is {_dotted(version)}")
+        flush = connection.exec_driver_sql("SELECT @@innodb_flush_log_at_trx_commit").scalar_one()
+        if flush not in (1, 3) and not _is_cluster(connection):
+            _log.warning("MariaDB runs with innodb_flush_log_at_trx_commit = %s: a crash can lose answers", flush)
 
     @contextmanager
     def upgrade_lock(self, connection: Connection) -> Iterator[None]:
+        connection.detach()  # so that this setting ends with it
         connection.exec_driver_sql("SET SESSION max_statement_time = 0")
-        is_cluster = connection.exec_driver_sql("SELECT @@wsrep_on").scalar_one()
-        lock = table_lock if is_cluster else named_lock
+        lock = table_lock if _is_cluster(connection) else named_lock
         with lock(connection, UPGRADE_SECONDS_MAX):
             yield
-        connection.exec_driver_sql(f"SET SESSION max_statement_time = {STATEMENT_SECONDS_MAX}")
 
     def code(self, error: BaseException) -> int | None:
         return error.args[0] if error.args and isinstance(error.args[0], int) else None
@@ -344,6 +223,10 @@ class Mariadb(Dialect):
 
     def update_statement(self, table: Table, wanted: Sequence[Column[Any]], changed: Sequence[Column[Any]]) -> Update:
         return bulk.update_joined(table, wanted, changed, self.data([*wanted, *changed]))
+
+
+def _is_cluster(connection: Connection) -> bool:
+    return bool(connection.exec_driver_sql("SELECT @@wsrep_on").scalar_one())
 
 
 def _need_database(url: URL) -> None:

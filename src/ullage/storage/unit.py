@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from ullage.model.errors import ConcurrentUpdate
-from ullage.storage.dialects import Dialect, read_url
+from ullage.storage.dialect import Dialect
+from ullage.storage.dialects import read_url
 from ullage.storage.trouble import CommitUnknown, ConnectionLost, Outdated, StorageUnavailable
 
 T = TypeVar("T")
@@ -43,9 +44,17 @@ class Store:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection on which every SELECT sees the same snapshot, taken no earlier than now."""
-        with self._transaction(self.dialect.begin_reading) as connection:
-            yield connection
+        """A connection on which every SELECT sees the same snapshot, taken no earlier than now.
+
+        Besides what the statements raise: StorageUnavailable.
+        """
+        try:
+            with self._transaction(self.dialect.begin_reading) as connection:
+                yield connection
+        except DBAPIError as error:
+            if self.dialect.is_retryable(error):
+                raise StorageUnavailable(self._reason(error)) from error
+            raise
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -104,8 +113,13 @@ class Store:
         except DBAPIError as error:
             if not self.dialect.is_disconnect(error):
                 raise
-        # The server had closed a connection of the pool, which is now emptied.
-        return self._connected(begin)
+        # The server had closed a connection of the pool, which has been emptied by that.
+        try:
+            return self._connected(begin)
+        except DBAPIError as error:
+            if not self.dialect.is_disconnect(error):
+                raise
+            raise StorageUnavailable(self._reason(error)) from error
 
     def _connected(self, begin: tuple[str, ...]) -> Connection:
         try:
@@ -140,7 +154,7 @@ class Store:
         said = " ".join(str(part) for part in (cause.args[1:] if len(cause.args) > 1 else cause.args))
         if self._url.password:
             said = said.replace(str(self._url.password), "***")
-        return f"No connection to {self._place}: {said.strip() or type(cause).__name__}"
+        return f"Cannot use {self._place}: {said.strip() or type(cause).__name__}"
 
 
 def _release(connection: Connection) -> None:
