@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -245,6 +247,18 @@ def test_traits_come_and_go(client: Client) -> None:
     assert client.do("DELETE", "/traits/CUSTOM_A").status == 204
     assert [client.refused("GET", f"/traits/{name}")[0] for name in ("CUSTOM_A", "no", "A" * 300)] == [404] * 3
     assert "The trait is invalid." in client.refused("PUT", "/traits/HW_X")[2]
+
+
+def test_times_of_a_provider_and_its_traits_are_those_of_their_changes(client: Client) -> None:
+    client.provider()
+    began = int(time.time())
+    changed = client.do("PUT", PROVIDER, {"name": "renamed"})
+    client.do("PUT", f"{PROVIDER}/traits", {"traits": ["HW_CPU_X86_AVX"], "resource_provider_generation": 0})
+    client.do("DELETE", f"{PROVIDER}/traits")
+    for response in (changed, client.do("GET", PROVIDER), client.do("GET", f"{PROVIDER}/traits")):
+        told = header(response, "last-modified")
+        assert told is not None
+        assert began <= parsedate_to_datetime(told).timestamp() <= time.time()
 
 
 def test_aggregates_are_answered_in_the_order_of_the_request(client: Client) -> None:

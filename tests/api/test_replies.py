@@ -143,9 +143,13 @@ def test_traits_are_names() -> None:
 def test_traits_of_a_provider_have_its_generation() -> None:
     expected = {"traits": ["A"], "resource_provider_generation": 3}
     assert body(replies.provider_traits(call(6), ProviderTraits(PROVIDER, ("A",)))) == expected
-    now = replies.provider_traits_now(call(15), TraitsNow(3, ("A",)), [Label("A", True, LATER_US)])
-    assert body(now) == expected
-    assert header(now, "last-modified") == LATER
+    assert body(replies.provider_traits_now(call(6), TraitsNow(3, ("A",)))) == expected
+
+
+def test_traits_of_a_provider_changed_when_it_did() -> None:
+    """The newest trait that is left says nothing of those that are gone."""
+    shown = replies.provider_traits(call(15), ProviderTraits(PROVIDER, ("A",), LATER_US - 60_000_000))
+    assert header(shown, "last-modified") == LATER
 
 
 def test_aggregates_gain_a_generation() -> None:

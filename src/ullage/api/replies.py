@@ -176,13 +176,13 @@ def traits(call: Call, shown: Iterable[Label]) -> Response:
 
 
 def provider_traits(call: Call, shown: ProviderTraits) -> Response:
-    """A provider's traits."""
-    return _provider_traits(call, shown.traits, shown.provider.generation, shown.updated_us)
+    """A provider's traits; they changed when it did, for its generation is shown with them."""
+    return _provider_traits(call, shown.traits, shown.provider.generation, shown.provider.updated_us)
 
 
-def provider_traits_now(call: Call, shown: TraitsNow, labels: Iterable[Label]) -> Response:
-    """A provider's traits as they were set just now; `labels` are the same traits, with their times."""
-    return _provider_traits(call, shown.traits, shown.generation, newest(label.updated_us for label in labels))
+def provider_traits_now(call: Call, shown: TraitsNow) -> Response:
+    """A provider's traits as they were set just now."""
+    return _provider_traits(call, shown.traits, shown.generation, NOW)
 
 
 def _provider_traits(call: Call, names: tuple[str, ...], generation: int, changed_us: int) -> Response:

@@ -51,8 +51,7 @@ def set_of_provider(call: Call) -> Response:
     """PUT /resource_providers/{uuid}/traits: here the body is judged before the provider is looked for"""
     body = paths.body(call, bodies.SET_TRAITS)
     command = body.command(paths.provider_uuid(call))
-    now = labels.set_traits(call.service, command)
-    return replies.provider_traits_now(call, now, labels.traits(call.service, frozenset(now.traits)))
+    return replies.provider_traits_now(call, labels.set_traits(call.service, command))
 
 
 def clear_of_provider(call: Call) -> Response:
