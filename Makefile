@@ -8,6 +8,7 @@ DATABASE = sqlite:///$(CURDIR)/.cache/ullage.db
 WORKERS = 1
 FLEET = examples/fleet.yaml
 JOBS ?= 2
+WHAT = $(basename $(notdir $(wildcard bench/*.py)))
 ARGUMENTS ?=
 
 export PYTHON DATABASES
@@ -64,9 +65,13 @@ conformance: test-tools ## The reference's published suites against Ullage; ends
 differential: reference ## The same random requests to the reference and to Ullage (ARGUMENTS="--requests N --seed S")
 	@$(in-tests) -m differential.run $(ARGUMENTS)
 
-bench faults soak: test-tools
-	@found=$$(ls bench/$@*.py 2>/dev/null) || { echo "make $@: nothing to run yet; it is due with the performance work"; exit 1; }; \
-	for script in $$found; do echo "$$script"; .venv-test/bin/python $$script || exit 1; done
+bench: test-tools ## Measure (WHAT=engine: only bench/engine.py)
+	@.ci/packages wrk
+	@for script in $(addprefix bench/,$(addsuffix .py,$(WHAT))); do \
+	    echo "== $$script"; .venv-test/bin/python $$script $(ARGUMENTS) || exit 1; done
+
+faults soak:
+	@echo "make $@ comes with the work on performance and endurance; until then see tests/storage and tests/simulation"; exit 1
 
 docs: test-tools ## Write the generated reference pages anew
 	@$(in-tests) reference_pages.py
