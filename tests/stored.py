@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from simulation.auditor import State
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from ullage.model.inventory import Inventory
 from ullage.storage import check, tables
@@ -24,7 +24,10 @@ def stored_state(store: Store) -> State:
 def row_counts(store: Store) -> dict[str, int]:
     """How many rows each table has."""
     with store.reading() as connection:
-        return {table.name: len(connection.execute(select(table)).all()) for table in tables.metadata.sorted_tables}
+        return {
+            table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in tables.metadata.sorted_tables
+        }
 
 
 def _state(connection: Connection) -> State:
