@@ -274,7 +274,7 @@ def test_an_exemption_says_why() -> None:
         above = ""
         for number, line in enumerate(path.read_text().splitlines(), 1):
             match = exemption.search(line)
-            if match and len(match["rest"].strip(" #-:")) < 6 and not above.startswith("#"):
+            if match and len(match["rest"].strip(" #-:")) < 5 and not above.startswith("#"):
                 found.append(f"{shown(path)}:{number}")
             above = line.strip()
     assert not found
