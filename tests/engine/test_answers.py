@@ -193,6 +193,15 @@ def test_the_trail_tells_how_many_were_left_after_each_constraint_of_each_group(
     )
 
 
+def test_the_trail_tells_what_groups_together_leave_of_trees_of_one() -> None:
+    fleet = Fleet().add("a", {"VCPU": 4}).add("b", {"VCPU": 2})
+    twice = RequestGroup("_1", {"VCPU": 2}), RequestGroup("_2", {"VCPU": 2})
+    together = search(fleet.snapshot(), CandidateRequest(twice, GroupPolicy.NONE))
+    assert together.trail[-2:] == (Step(None, "has_room_for_all VCPU:4", 1), Step(None, "fits_together", 1))
+    apart = search(fleet.snapshot(), CandidateRequest(twice, GroupPolicy.ISOLATE))
+    assert apart.trail[-2:] == (Step(None, "isolates", 0), Step(None, "has_room_for_all VCPU:4", 0))
+
+
 @pytest.mark.parametrize(
     ("asked", "last"),
     [

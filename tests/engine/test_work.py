@@ -10,7 +10,7 @@ from engine_fleets import Fleet, wanted
 
 from ullage.engine import choices, groups
 from ullage.engine.combine import Walk
-from ullage.engine.effort import FRUITLESS_AT_ANCHOR_MAX, Effort
+from ullage.engine.effort import FRUITLESS_AT_ANCHOR_MAX, TRIES_MAX, Effort
 from ullage.engine.patch import Delta, patch
 from ullage.engine.search import search
 from ullage.engine.snapshot import Snapshot
@@ -119,7 +119,27 @@ def test_anchors_that_only_the_same_sharing_providers_serve_are_visited_once(wal
         fleet.add(f"cn{number}", aggregates=[("a",), ("b",), ("a", "b")][number % 3])
     answer = search(fleet.snapshot(), CandidateRequest((RequestGroup("", {"DISK_GB": 1}),)))
     assert len(answer.candidates) == 2
-    assert len(walks) == 5, "s, t, and one node of each kind"
+    assert len(walks) == 3, "one anchor of each kind"
+
+
+def test_what_sharing_providers_do_alone_is_tried_under_one_anchor_of_a_kind() -> None:
+    fleet = Fleet()
+    for number in range(30):
+        fleet.share(f"s{number}", {"DISK_GB": 9}, "a")
+    for number in range(40):
+        fleet.add(f"cn{number}", {"DISK_GB": 9}, aggregates=["a"])
+    asked = tuple(RequestGroup(f"_{number}", {"DISK_GB": 1 + number}) for number in range(2))
+    snapshot = fleet.snapshot()
+    answer, tries = work(snapshot, CandidateRequest(asked, GroupPolicy.ISOLATE))
+    assert len(answer.candidates) == 30 * 29 + 40 * 2 * 30
+    assert tries < 3 * (30 * 29 + 40 * (2 * 30 + 31 * 31))
+
+
+def test_a_search_ends_when_all_its_tries_are_spent() -> None:
+    effort = Effort(tries=TRIES_MAX - 1000)
+    answer = search(wide(8), CandidateRequest(alike(8), GroupPolicy.NONE), effort=effort)
+    assert 0 < len(answer.candidates) < 1000
+    assert answer.truncated
 
 
 # What has no answer is left early

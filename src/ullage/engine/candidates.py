@@ -13,9 +13,10 @@ import numpy as np
 
 from ullage.engine.block import Integers, Mask
 from ullage.engine.choices import Gatherer
-from ullage.engine.combine import Anchor, Assignment, Walk
+from ullage.engine.combine import Walk
 from ullage.engine.effort import DUPLICATES_MAX, Effort
 from ullage.engine.lineage import Lineage
+from ullage.engine.rules import Anchor, Assignment
 from ullage.engine.snapshot import Snapshot, Uuids
 from ullage.engine.survey import Survey
 from ullage.model.candidate import Candidate
@@ -48,6 +49,9 @@ class Candidates:
         """By anchor, the assignments of the first pass; kept for the second."""
         self._shared_sets: set[Hashable] = set()
         self._shared_assignments: set[Assignment] = set()
+        self._kinds: dict[frozenset[int], int] = {}
+        """By the aggregates that sharing providers serve an anchor through: the first such anchor."""
+        self._sharing = tuple(slot.sharing.keys for slot in survey.slots)
         self._writer = Writer(snapshot, survey)
         self.fitting = 0
         """How many anchors gave a candidate so far."""
@@ -64,7 +68,7 @@ class Candidates:
     ) -> Iterator[Made]:
         streams: list[Iterator[Made]] = []
         for visit in visits:
-            if self._effort.is_spent:
+            if self._effort.left <= 0:
                 self._effort.truncated = True
                 return
             if not isinstance(visit, Anchor):
@@ -135,12 +139,14 @@ class Candidates:
             self._remember(assignment, given)
             return True
 
-        walk = Walk(self._survey.rules, anchor, self._lineage, self._effort, distinct=True)
+        walk = self._walk(anchor, distinct=True)
         for assignment in walk.assignments(accept, DUPLICATES_MAX if self._wants_permutations else None):
             if self._wants_permutations:
                 self._given[anchor.key] = given
             yield self._writer.candidate(assignment)
-        if self._wants_permutations and found:
+        if walk.is_finished and not walk.left_out:
+            self._given.pop(anchor.key, None)  # no other assignment is left for the second pass
+        elif self._wants_permutations and found:
             self._given[anchor.key] = given
         elif not walk.is_finished:
             self._effort.truncated = True
@@ -155,11 +161,17 @@ class Candidates:
                 self._shared_assignments.add(assignment)
             return True
 
-        walk = Walk(self._survey.rules, anchor, self._lineage, self._effort, distinct=False)
+        walk = self._walk(anchor, distinct=False)
         for assignment in walk.assignments(accept):
             yield self._writer.candidate(assignment)
         if not walk.is_finished:
             self._effort.truncated = True
+
+    def _walk(self, anchor: Anchor, distinct: bool) -> Walk:
+        """A walk that leaves out what only sharing providers serve, if an anchor that they serve alike had its own."""
+        first = self._kinds.setdefault(anchor.served_by, anchor.key)
+        sharing = self._sharing if anchor.served_by and first != anchor.key else ()
+        return Walk(self._survey.rules, anchor, self._lineage, self._effort, distinct, sharing)
 
     def _remember(self, assignment: Assignment, given: set[Assignment]) -> None:
         if self._is_shared(assignment, giving=False):

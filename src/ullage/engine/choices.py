@@ -8,8 +8,8 @@ from itertools import chain, pairwise
 import numpy as np
 
 from ullage.engine.block import PLACE_BITS, PLACE_MASK, Integers, entries_of
-from ullage.engine.combine import Anchor
 from ullage.engine.groups import Slot
+from ullage.engine.rules import Anchor
 from ullage.engine.snapshot import Snapshot
 from ullage.engine.survey import Survey
 
@@ -41,41 +41,56 @@ class Gatherer:
         members = np.fromiter(chain.from_iterable(trees), np.int64, int(bounds[-1]))
         positions = self._snapshot.positions(members)
         own = [_by_tree(slot, members, positions, bounds) for slot in self._survey.slots]
-        choices = [self._choices(key, trees[number], [some[number] for some in own]) for number, key in enumerate(keys)]
+        served = [self._served_by(tree) for tree in trees]
+        choices = [
+            self._choices(key, served[number], [some[number] for some in own]) for number, key in enumerate(keys)
+        ]
         room = {class_key: self._room(class_key, choices) for class_key in self._survey.rules.contended}
-        for key, some in zip(keys, choices, strict=True):
-            yield self._anchor(key, some, room)
+        for key, some, by in zip(keys, choices, served, strict=True):
+            yield self._anchor(key, some, by, room)
 
-    def _choices(self, key: int, tree: Sequence[int], own: Sequence[list[int]]) -> tuple[tuple[int, ...], ...]:
+    def _choices(self, key: int, served_by: frozenset[int], own: Sequence[list[int]]) -> tuple[tuple[int, ...], ...]:
         """What could fill each slot under an anchor, by slot."""
         choices: Iterable[Iterable[int]] = own
-        if self._aggregates:
+        if served_by:
             choices = (
                 sorted({*some, *shared}) if shared else some
-                for some, shared in zip(own, self._shared_with(tree), strict=True)
+                for some, shared in zip(own, self._shared_with(served_by), strict=True)
             )
         if self._seed is not None:
             choices = self._shuffled(key, [list(some) for some in choices])
         alike: dict[tuple[int, ...], tuple[int, ...]] = {}  # slots are many, and their choices often the same
         return tuple(alike.setdefault(some, some) for some in map(tuple, choices))
 
-    def _anchor(self, key: int, choices: tuple[tuple[int, ...], ...], room: Mapping[int, Mapping[int, int]]) -> Anchor:
+    def _anchor(
+        self,
+        key: int,
+        choices: tuple[tuple[int, ...], ...],
+        served_by: frozenset[int],
+        room: Mapping[int, Mapping[int, int]],
+    ) -> Anchor:
         rules = self._survey.rules
         return Anchor(
             key,
             choices,
+            served_by,
             room={class_key: {p: room[class_key][p] for p in self._wanting(class_key, choices)} for class_key in room},
             roots={p: self._snapshot.root_key(p) for p in chain(*choices)} if rules.one_provider_per_tree else {},
             traits=self._traits_of(choices) if rules.traits_together else {},
         )
 
-    def _shared_with(self, tree: Iterable[int]) -> tuple[frozenset[int], ...]:
-        """For every slot the sharing providers of the aggregates that some member of a tree is in."""
-        found = frozenset(chain.from_iterable(map(self._snapshot.aggregates_of, tree))) & self._aggregates
-        shared = self._shared.get(found)
+    def _served_by(self, tree: Iterable[int]) -> frozenset[int]:
+        """The aggregates of a tree's members in which anybody shares who could fill a slot."""
+        if not self._aggregates:
+            return frozenset()
+        return frozenset(chain.from_iterable(map(self._snapshot.aggregates_of, tree))) & self._aggregates
+
+    def _shared_with(self, served_by: frozenset[int]) -> tuple[frozenset[int], ...]:
+        """For every slot the providers that share in some aggregates."""
+        shared = self._shared.get(served_by)
         if shared is None:
-            shared = self._shared[found] = tuple(
-                frozenset(chain.from_iterable(slot.sharing.by_aggregate.get(aggregate, ()) for aggregate in found))
+            shared = self._shared[served_by] = tuple(
+                frozenset(chain.from_iterable(slot.sharing.by_aggregate.get(one, ()) for one in served_by))
                 for slot in self._survey.slots
             )
         return shared

@@ -8,46 +8,14 @@ rest of its run; and once many tries have led nowhere, each step is first checke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from ullage.engine.block import NO_KEY
 from ullage.engine.effort import CHECKED_FROM, FREE_PER_PROVIDER, FRUITLESS_AT_ANCHOR_MAX, TROUBLE, VISIT, Effort
 from ullage.engine.lineage import Lineage, in_one_subtree
 from ullage.engine.matching import seats_all
-
-Assignment = tuple[int, ...]
-"""A provider key per slot, in the order of the request's slots."""
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What a request says about its slots together. Slots are named by their index."""
-
-    is_suffixed: tuple[bool, ...]
-    demands: tuple[tuple[tuple[int, int], ...], ...]
-    """Per slot its (class key, amount) pairs."""
-    contended: frozenset[int] = frozenset()
-    """The classes that several slots want, so that what they take of one provider must be added up."""
-    isolate: bool = False
-    subtrees: tuple[tuple[int, ...], ...] = ()
-    one_provider_per_tree: bool = False
-    traits_together: int = 0
-    """A bit for every set of traits of which the unsuffixed slots' providers must have one between them."""
-
-
-@dataclass(frozen=True)
-class Anchor:
-    """One root with what could fill each slot under it, and what is known of those providers."""
-
-    key: int
-    choices: tuple[tuple[int, ...], ...]
-    room: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
-    """Class key -> provider key -> the most that all slots together may take; for contended classes."""
-    roots: Mapping[int, int] = field(default_factory=dict)
-    """Provider key -> root key; if no two providers of a tree may be used."""
-    traits: Mapping[int, int] = field(default_factory=dict)
-    """Provider key -> the bits of `traits_together` that it brings, if any are wanted."""
+from ullage.engine.rules import Anchor, Assignment, Rules
 
 
 @dataclass
@@ -71,21 +39,33 @@ class Walk:
     """All ways to fill the slots under one anchor. A walk is made for one pass and not used again.
 
     `distinct`: of assignments that only swap the providers of alike slots one is made, and where slots without
-    resources can be filled in several ways one way is.
+    resources can be filled in several ways one way is. `sharing`, if not empty, has the sharing providers of each slot:
+    assignments to them alone are left out.
     """
 
-    def __init__(self, rules: Rules, anchor: Anchor, lineage: Lineage, effort: Effort, distinct: bool) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        anchor: Anchor,
+        lineage: Lineage,
+        effort: Effort,
+        distinct: bool,
+        sharing: Sequence[frozenset[int]] = (),
+    ) -> None:
         self._rules = rules
         self._anchor = anchor
         self._lineage = lineage
         self._effort = effort
         self._distinct = distinct
+        self._sharing = sharing
         self._room = {class_key: dict(left) for class_key, left in anchor.room.items()}
         choices, self._tops = _struck_out(rules, anchor, lineage)
         self.is_hopeless = not all(choices)
         """Whether some slot has no choice left, before any was tried."""
         self.is_finished = False
         """Whether everything was tried; otherwise the walk was cut."""
+        self.left_out = distinct and not all(demands for demands in rules.demands)
+        """Whether a finished walk that is `distinct` may have left out assignments that another would make."""
         self._seats = self._in_order(choices)
         self._width = sum(len(some) for some in choices)
         count = len(self._seats)
@@ -101,7 +81,11 @@ class Walk:
         self._lowest = [[NO_KEY] * (count + 1) for _ in rules.subtrees]
         self._has_top = [[False] * (count + 1) for _ in rules.subtrees]
         self._coming_tops = [self._choices_from(count, number) for number in range(len(rules.subtrees))]
-        self._has_tree_rules = bool(rules.subtrees or rules.one_provider_per_tree or rules.traits_together)
+        self._has_own = [not sharing] * (count + 1)
+        self._coming_own = self._own_from(count)
+        self._has_tree_rules = bool(
+            rules.subtrees or rules.one_provider_per_tree or rules.traits_together or self._sharing
+        )
 
     def assignments(
         self, accept: Callable[[Assignment], bool], refusals_max: int | None = None
@@ -113,8 +97,8 @@ class Walk:
             return
         last = len(self._seats) - 1
         back = self._last_giving() if self._distinct else last
-        refusals = 0
-        depth = 0
+        refusals = depth = 0
+        free = self._width  # the first answer may cost a look at every choice
         self._enter(0)
         while not self._is_exhausted():
             if not self._take_next(depth):
@@ -135,14 +119,17 @@ class Walk:
                     self._give_back(taken)
                 depth = back
                 if accept(assignment):
-                    self._flush(free=FREE_PER_PROVIDER * (last + 1))
-                    refusals = 0
+                    self._flush(free + FREE_PER_PROVIDER * (last + 1))
+                    free = refusals = 0
                     yield assignment
-                else:
-                    self._tries += last + 1
-                    refusals += 1
-                    if refusals_max is not None and refusals > refusals_max:
-                        break
+                    continue
+                self.left_out = True
+                self._tries += last + 1
+                refusals += 1
+                if not self._distinct:
+                    self._flush(FREE_PER_PROVIDER * (last + 1))  # only what was given is refused here, and once
+                elif refusals_max is not None and refusals > refusals_max:
+                    break
         self._flush(free=0)
 
     # Preparation
@@ -163,6 +150,7 @@ class Walk:
         seats = [entry[4] for entry in ordered]
         for place in range(len(seats) - 2, -1, -1):
             if ordered[place][2] == ordered[place + 1][2]:
+                self.left_out = self.left_out or self._distinct
                 seats[place].run_left = seats[place + 1].run_left + 1
                 seats[place + 1].continues_run = True
         return seats
@@ -179,6 +167,15 @@ class Walk:
                 if not self._seats[depth].is_suffixed:
                     for provider in self._seats[depth].choices:
                         coming[depth] |= self._anchor.traits[provider]
+        return coming
+
+    def _own_from(self, count: int) -> list[bool]:
+        """By depth: whether a slot from there on has a choice that is not shared."""
+        coming = [False] * (count + 1)
+        if self._sharing:
+            for depth in range(count - 1, -1, -1):
+                seat = self._seats[depth]
+                coming[depth] = coming[depth + 1] or not self._sharing[seat.slot].issuperset(seat.choices)
         return coming
 
     def _choices_from(self, count: int, number: int) -> list[tuple[frozenset[int], ...]]:
@@ -281,6 +278,10 @@ class Walk:
 
     def _suits_tree(self, depth: int, seat: _Seat, provider: int) -> bool:
         rules = self._rules
+        if self._sharing:
+            self._has_own[depth + 1] = self._has_own[depth] or provider not in self._sharing[seat.slot]
+            if not (self._has_own[depth + 1] or self._coming_own[depth + 1]):
+                return False
         if rules.one_provider_per_tree and seat.gives:
             users = self._tree_users.get(self._anchor.roots[provider])
             if users and users[-1] != provider:
@@ -313,7 +314,7 @@ class Walk:
 
     def _is_exhausted(self) -> bool:
         tries = self._tries + self._lineage.steps // 4
-        return tries > FRUITLESS_AT_ANCHOR_MAX + 10 * self._width or tries > self._effort.fruitless_left
+        return tries > FRUITLESS_AT_ANCHOR_MAX + 10 * self._width or tries > self._effort.left
 
     def _flush(self, free: int) -> None:
         self._effort.spend(self._tries + self._lineage.steps // 4, free)

@@ -50,7 +50,7 @@ def narrow(
 def note(trail: list[Step], suffix: str | None, name: str, part: Any, mask: Mask) -> int:
     """Write a step down; answers how many are left."""
     remaining = int(np.count_nonzero(mask))
-    trail.append(Step(suffix, f"{name} {described(part)}", remaining))
+    trail.append(Step(suffix, f"{name} {described(part)}".rstrip(), remaining))
     return remaining
 
 

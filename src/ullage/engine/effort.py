@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 FRUITLESS_MAX = 2_000_000
 """Tries of a choice in a whole search that led to no answer: about a second or two."""
+TRIES_MAX = 20_000_000
+"""All tries of a search, fruitful or not: some ten seconds for the largest answers from the widest trees."""
 FRUITLESS_AT_ANCHOR_MAX = 100_000
 """The same under one anchor, so that one hopeless tree does not use up what the others need; and ten looks at every
 choice of every slot on top, for trees that are as wide as that."""
@@ -31,9 +33,9 @@ class Effort:
     """All tries, for whoever wants to count the work of a search."""
 
     @property
-    def is_spent(self) -> bool:
-        """Whether the search must come to an end."""
-        return self.fruitless_left <= 0
+    def left(self) -> int:
+        """How many tries may still be spent; at none, the search must come to an end."""
+        return min(self.fruitless_left, TRIES_MAX - self.tries)
 
     def spend(self, tries: int, free: int = 0) -> None:
         """Count tries, all but the free ones as fruitless."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -42,19 +43,26 @@ class PackedMask:
 class Sharing:
     """Sharing providers and whom they may serve."""
 
-    keys: frozenset[int]
     by_aggregate: Mapping[int, tuple[int, ...]]
     """Aggregate key -> sharing providers in it, sorted: they serve every tree with any member in that aggregate."""
+    keys: frozenset[int]
+    """All of them. One that is in no aggregate serves its own tree only, as any provider does, and is not here."""
 
     @staticmethod
     def of(snapshot: Snapshot, mask: Mask) -> Sharing:
-        """The providers of a mask, all of which share."""
-        keys = snapshot.keys(np.flatnonzero(mask)).tolist()
+        """The providers of a mask, all of which have the sharing trait."""
         by_aggregate: defaultdict[int, list[int]] = defaultdict(list)
-        for key in keys:
+        for key in snapshot.keys(np.flatnonzero(mask)).tolist():
             for aggregate in snapshot.aggregates_of(key):
                 by_aggregate[aggregate].append(key)
-        return Sharing(frozenset(keys), {aggregate: tuple(some) for aggregate, some in by_aggregate.items()})
+        return Sharing.by(by_aggregate)
+
+    @staticmethod
+    def by(by_aggregate: Mapping[int, Iterable[int]]) -> Sharing:
+        """Providers by the aggregates that they share in; empty aggregates are left out."""
+        listed = {aggregate: tuple(keys) for aggregate, keys in by_aggregate.items()}
+        kept = {aggregate: keys for aggregate, keys in listed.items() if keys}
+        return Sharing(kept, frozenset(chain.from_iterable(kept.values())))
 
     def served(self, snapshot: Snapshot) -> Mask:
         """The roots of the trees that may be served."""
@@ -66,15 +74,14 @@ class Sharing:
     def with_any(self, snapshot: Snapshot, traits: Labels) -> Sharing:
         """Those of them that have any of some traits."""
         wanted = frozenset(traits.keys)
-        kept = frozenset(key for key in self.keys if not wanted.isdisjoint(snapshot.traits_of(key)))
-        parts = (
-            (aggregate, tuple(key for key in some if key in kept)) for aggregate, some in self.by_aggregate.items()
+        fitting = {key for key in self.keys if not wanted.isdisjoint(snapshot.traits_of(key))}
+        return Sharing.by(
+            {aggregate: [key for key in keys if key in fitting] for aggregate, keys in self.by_aggregate.items()}
         )
-        return Sharing(kept, {aggregate: some for aggregate, some in parts if some})
 
 
 NOBODY = PackedMask(np.empty(0, np.uint8))
-NOBODY_SHARES = Sharing(frozenset(), {})
+NOBODY_SHARES = Sharing.by({})
 
 
 @dataclass(frozen=True)
@@ -104,6 +111,14 @@ class WideSlot:
         """The roots under which the slot can be filled."""
         roots = roots_of(snapshot, self.own)
         return roots if self.served is None else roots | self.served
+
+    def not_shared(self, snapshot: Snapshot) -> Mask:
+        """The roots of the trees that have a provider for the slot which serves no other tree."""
+        if self.served is None:
+            return roots_of(snapshot, self.own)
+        own = self.own.copy()
+        own.reshape(-1)[snapshot.positions(np.array(sorted(self.slot.sharing.keys), np.int64))] = False
+        return roots_of(snapshot, own)
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def search(
         giving.update(providers)
         if len(candidates) == request.limit:
             break
-    if len(found.positions):
+    if not trail or trail[-1].remaining:
         trail.append(Step(None, "fits_together", made.fitting))
     return Answer(
         tuple(candidates), summaries(snapshot, giving, whole_trees=request.nested), tuple(trail), effort.truncated

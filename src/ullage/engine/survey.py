@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ullage.engine.asked import AskedGroup, AskedRoot, Demand, Labels, asked_group, asked_traits
+from ullage.engine.asked import AskedGroup, AskedRoot, Labels, asked_group, asked_traits
 from ullage.engine.block import Integers, Mask
-from ullage.engine.combine import Rules
 from ullage.engine.constraints import PER_ROOT, has_room_for_sum, labelled, narrow, note
 from ullage.engine.groups import UNSUFFIXED, Fleet, Slot, WideSlot, suffixed_slot, unsuffixed_slots
 from ullage.engine.repetition import first_of_each_kind
+from ullage.engine.rules import Rules
 from ullage.engine.snapshot import Snapshot
 from ullage.engine.trees import roots, roots_of
 from ullage.model.candidate import Step
@@ -63,7 +63,7 @@ class _Ground:
     served: Mask
     """The roots of the trees that somebody may share with, for any slot."""
     own: Mask
-    """The roots of the trees that have a provider of their own for any slot."""
+    """The roots of the trees that have a provider for any slot which serves no other tree."""
     unsuffixed: Mask
     """The providers for any unsuffixed slot in their own trees."""
     slots: list[Slot] = field(default_factory=list)
@@ -71,13 +71,10 @@ class _Ground:
     def add(self, wide: WideSlot, trail: list[Step]) -> bool:
         """Take one more slot into account; whether any anchor is left."""
         self.slots.append(wide.slot)
-        own = roots_of(self.snapshot, wide.own)
-        self.own |= own
-        if wide.served is None:
-            self.anchors = self.anchors & own
-        else:
+        self.anchors = wide.anchors(self.snapshot) & self.anchors
+        self.own |= wide.not_shared(self.snapshot)
+        if wide.served is not None:
             self.served |= wide.served
-            self.anchors = self.anchors & (own | wide.served)
         if not wide.slot.is_suffixed:
             self.unsuffixed |= wide.own
         return note(trail, wide.slot.suffix, "tree_offers", wide.slot.demands, self.anchors) > 0
@@ -95,7 +92,7 @@ def survey(snapshot: Snapshot, request: CandidateRequest, trail: list[Step]) -> 
     rules = _rules(request, ground.slots, len(asked.trait_sets))
     if not any(rules.demands):
         return NOTHING
-    plain = _drop_unfit_trees_of_one(ground, rules)
+    plain = _drop_unfit_trees_of_one(ground, rules, trail)
     _drop_repetitions(ground)
     positions = np.flatnonzero(ground.anchors)
     return Survey(tuple(ground.slots), rules, asked.trait_sets, positions, plain.reshape(-1)[positions])
@@ -151,16 +148,22 @@ def _rules(request: CandidateRequest, slots: Sequence[Slot], trait_sets: int) ->
     )
 
 
-def _drop_unfit_trees_of_one(ground: _Ground, rules: Rules) -> Mask:
-    """Drop the trees of one, served by nobody, that cannot fill all slots together; which of them are left."""
+def _drop_unfit_trees_of_one(ground: _Ground, rules: Rules, trail: list[Step]) -> Mask:
+    """Drop the trees of one, served by nobody, that cannot fill all slots together; which of them are left.
+
+    The trail counts all anchors that are left, whether they were judged here or are yet to be walked.
+    """
     snapshot = ground.snapshot
     plain = ground.anchors & ~snapshot.branched() & ~ground.served
     others = ground.anchors & ~plain
     if rules.isolate:
         plain = snapshot.nobody()
-    for class_key in rules.contended:
-        total = sum(amount for demands in rules.demands for key, amount in demands if key == class_key)
-        plain = has_room_for_sum(snapshot, Demand(class_key, "", total), plain)
+        note(trail, None, "isolates", (), others)
+    for class_key in sorted(rules.contended):
+        demands = [demand for slot in ground.slots for demand in slot.demands if demand.class_key == class_key]
+        total = demands[0]._replace(amount=sum(demand.amount for demand in demands))
+        plain = has_room_for_sum(snapshot, total, plain)
+        note(trail, None, "has_room_for_all", total, others | plain)
     ground.anchors = others | plain
     return plain
 

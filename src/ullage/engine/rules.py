@@ -1,0 +1,41 @@
+"""What a request says about its slots together, and what is there for them under one anchor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Assignment = tuple[int, ...]
+"""A provider key per slot, in the order of the request's slots."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a request says about its slots together. Slots are named by their index."""
+
+    is_suffixed: tuple[bool, ...]
+    demands: tuple[tuple[tuple[int, int], ...], ...]
+    """Per slot its (class key, amount) pairs."""
+    contended: frozenset[int] = frozenset()
+    """The classes that several slots want, so that what they take of one provider must be added up."""
+    isolate: bool = False
+    subtrees: tuple[tuple[int, ...], ...] = ()
+    one_provider_per_tree: bool = False
+    traits_together: int = 0
+    """A bit for every set of traits of which the unsuffixed slots' providers must have one between them."""
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """One root with what could fill each slot under it, and what is known of those providers."""
+
+    key: int
+    choices: tuple[tuple[int, ...], ...]
+    served_by: frozenset[int] = frozenset()
+    """The aggregates in which others share with this tree."""
+    room: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
+    """Class key -> provider key -> the most that all slots together may take; for contended classes."""
+    roots: Mapping[int, int] = field(default_factory=dict)
+    """Provider key -> root key; if no two providers of a tree may be used."""
+    traits: Mapping[int, int] = field(default_factory=dict)
+    """Provider key -> the bits of `traits_together` that it brings, if any are wanted."""
