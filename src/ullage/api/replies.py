@@ -72,13 +72,20 @@ def newest(times_us: Iterable[int]) -> int:
 # Providers
 
 
+class Link(Struct, gc=False):
+    """Where something else about a thing is."""
+
+    rel: str
+    href: str
+
+
 class ProviderBody(Struct, gc=False):
     """A provider on the wire."""
 
     uuid: str
     name: str
     generation: int
-    links: list[dict[str, str]]
+    links: list[Link]
     parent_provider_uuid: str | UnsetType | None = UNSET
     root_provider_uuid: str | UnsetType = UNSET
 
@@ -100,8 +107,8 @@ def _provider_shape(call: Call) -> Callable[[Provider], ProviderBody]:
 
     def shape(provider: Provider) -> ProviderBody:
         address = prefix + provider.uuid
-        links = [{"rel": "self", "href": address}]
-        links += [{"rel": relation, "href": f"{address}/{relation}"} for relation in relations]
+        links = [Link("self", address)]
+        links += [Link(relation, f"{address}/{relation}") for relation in relations]
         body = ProviderBody(provider.uuid, provider.name, provider.generation, links)
         if nested:
             body.parent_provider_uuid = provider.parent_uuid
@@ -165,7 +172,7 @@ def resource_class(call: Call, shown: Label) -> Response:
 
 
 def _resource_class(call: Call, name: str) -> dict[str, Any]:
-    return {"name": name, "links": [{"rel": "self", "href": f"{call.request.mount}/resource_classes/{name}"}]}
+    return {"name": name, "links": [Link("self", f"{call.request.mount}/resource_classes/{name}")]}
 
 
 def traits(call: Call, shown: Iterable[Label]) -> Response:
