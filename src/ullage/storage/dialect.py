@@ -7,8 +7,8 @@ written in `dialects` and not hidden in a driver.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any, ClassVar
 
@@ -93,6 +93,10 @@ class Dialect(ABC):
         if isinstance(error, DBAPIError):
             return error.connection_invalidated or self.code(error.orig or error) in self.unavailable
         return isinstance(error, StorageUnavailable | CommitUnknown)
+
+    def turns(self, url: URL) -> Callable[[], AbstractContextManager[None]]:
+        """What a process waits for before it begins to write, so that all get their turn."""
+        return nullcontext  # a server's locks are given in order of arrival
 
     def for_update(self, statement: Select[Any]) -> Select[Any]:
         """The same SELECT, locking the rows it finds until the transaction ends. Give it an ORDER BY of keys."""

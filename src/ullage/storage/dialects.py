@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from ullage.storage.bulk import Row
 from ullage.storage.dialect import Dialect as Dialect
 from ullage.storage.mariadb_locks import named_lock, table_lock
 from ullage.storage.trouble import BadDatabaseUrl, ServerUnfit, StorageUnavailable
+from ullage.storage.turns import Turns
 
 CONNECT_SECONDS_MAX = 10
 LOCK_SECONDS_MAX = 10
@@ -68,6 +69,9 @@ class Sqlite(Dialect):
     def code(self, error: BaseException) -> int | None:
         extended = getattr(error, "sqlite_errorcode", None)
         return None if extended is None else extended & 0xFF
+
+    def turns(self, url: URL) -> Callable[[], AbstractContextManager[None]]:
+        return Turns(str(url.database), LOCK_SECONDS_MAX).taken
 
     def for_update(self, statement: Select[Any]) -> Select[Any]:
         return statement  # BEGIN IMMEDIATE has locked the whole file

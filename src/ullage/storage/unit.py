@@ -32,6 +32,7 @@ class Store:
         self.dialect = dialect
         self.engine = engine
         self._url = url
+        self._turn = dialect.turns(url)
 
     @staticmethod
     def open(url: str, *, pool_size: int = 16) -> Store:
@@ -62,7 +63,7 @@ class Store:
 
         Besides what the statements raise: StorageUnavailable (nothing was changed) or CommitUnknown.
         """
-        with self._transaction(self.dialect.begin_writing) as connection:
+        with self._turn(), self._transaction(self.dialect.begin_writing) as connection:
             yield connection
             self._commit(connection)
 
