@@ -19,7 +19,7 @@ PAUSE_SECONDS = 0.5
 
 @contextmanager
 def named_lock(connection: Connection, seconds_max: int) -> Iterator[None]:
-    """A lock that goes with its session. It holds on one server, not on a cluster, which refuses the function."""
+    """A lock that goes with its session. It holds on one server, not on a cluster, where each node knows its own."""
     name = "CONCAT('ullage upgrade ', SHA1(DATABASE()))"
     if connection.exec_driver_sql(f"SELECT GET_LOCK({name}, {seconds_max})").scalar_one() != 1:
         raise StorageUnavailable("Another upgrade of this database does not end")
