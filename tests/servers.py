@@ -227,7 +227,7 @@ class Postgresql(Daemon):
     @functools.cached_property
     def _programs(self) -> Path:
         found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-        return _need(found[-1] if found else None, "PostgreSQL", "postgresql").parent
+        return need(found[-1] if found else None, "PostgreSQL", "postgresql").parent
 
     def _execute(self, statement: str) -> None:
         with psycopg.connect(self._url("postgres"), autocommit=True, connect_timeout=5) as connection:
@@ -245,7 +245,7 @@ class Mariadb(Daemon):
     end_signal = signal.SIGTERM
 
     def initialise(self) -> None:
-        install = _need(Path("/usr/bin/mariadb-install-db"), "MariaDB", "mariadb-server")
+        install = need(Path("/usr/bin/mariadb-install-db"), "MariaDB", "mariadb-server")
         options = ("--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal")
         self.run([str(install), *options, f"--datadir={self.folder}/data"])
 
@@ -256,7 +256,7 @@ class Mariadb(Daemon):
         if not self.durable:
             options += ["--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync"]
             options += ["--skip-innodb-doublewrite"]
-        return [str(_need(Path("/usr/sbin/mariadbd"), "MariaDB", "mariadb-server")), "--no-defaults", *options]
+        return [str(need(Path("/usr/sbin/mariadbd"), "MariaDB", "mariadb-server")), "--no-defaults", *options]
 
     def is_answering(self) -> bool:
         try:
@@ -349,17 +349,23 @@ def _folder(parent: Path | None) -> Iterator[Path]:
 
 
 def _memory() -> Path | None:
-    """A file system in memory, if there is one with plenty of room; freed of what killed runs have left there."""
+    """A file system in memory, if there is one with plenty of room."""
     memory = Path("/dev/shm")
     if not memory.is_dir() or shutil.disk_usage(memory).free < MEMORY_BYTES_MIN:
         return None
-    for left in memory.glob(f"{FOLDER}-*"):
-        if not Path(f"/proc/{left.name.split('-')[2]}").exists():
-            shutil.rmtree(left, ignore_errors=True)
+    remove_left_folders(memory)
     return memory
 
 
-def _need(program: Path | None, product: str, package: str) -> Path:
+def remove_left_folders(parent: Path) -> None:
+    """Remove what runs that were killed have left behind."""
+    for left in parent.glob(f"{FOLDER}-*"):
+        if not Path(f"/proc/{left.name.split('-')[2]}").exists():
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def need(program: Path | None, product: str, package: str) -> Path:
+    """The program, or ServerMissing."""
     if program is None or not program.exists():
         raise ServerMissing(
             f"{product} is not installed. Get it with `apt-get install {package}`, "
