@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import servers
@@ -29,6 +30,15 @@ def _concerns(item: pytest.Item) -> bool:
     marker = item.get_closest_marker("databases")
     parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
     return marker is None or parameters.get("database_name") in (None, *marker.args)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:  # pytest's class of this is private
+    """End with the score of the published suites, if the run had any of them."""
+    reports = [report for name in ("passed", "failed") for report in terminalreporter.stats.get(name, ())]
+    scores = [value for report in reports for key, value in report.user_properties if key == "conformance"]
+    if scores:
+        passed, total = (sum(score[place] for score in scores) for place in (0, 1))
+        terminalreporter.write_line(f"CONFORMANCE {passed}/{total}")
 
 
 @pytest.fixture(scope="session")

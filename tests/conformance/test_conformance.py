@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -32,8 +32,11 @@ def test_all_that_is_due_is_there() -> None:
 
 
 @pytest.mark.parametrize("file", FILES, ids=name)
-def test_a_published_file_passes_in_process(file: Path, database_server: Server) -> None:
+def test_a_published_file_passes_in_process(
+    file: Path, database_server: Server, record_property: Callable[[str, object], None]
+) -> None:
     outcomes = run_file(file, ullage_stage(database_server))
+    record_property("conformance", [sum(outcome.passed for outcome in outcomes), len(outcomes)])
     assert failures(outcomes) == []
 
 
