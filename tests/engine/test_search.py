@@ -213,6 +213,15 @@ def test_the_unsuffixed_group_maps_to_all_its_providers_in_order(numa: Fleet) ->
     assert mapped(answer) == [{"": "numa0+pf0", "_d": "cn"}]
 
 
+def test_equal_allocations_are_written_alike_whoever_they_are_for() -> None:
+    fleet = Fleet().add("cn").add("a", {"VCPU": 2, "VF": 2}, parent="cn").add("b", {"VCPU": 1}, parent="cn")
+    asked = RequestGroup("", {"VCPU": 1, "VF": 1}), RequestGroup("_1", {"VCPU": 1}, wanted(forbidden=["A"]))
+    fleet.traits["A"] = 9
+    written = [str(sorted(one.items())) for one in allocations(search(fleet.snapshot(), ask(*asked)))]
+    assert len(written) == 3
+    assert len(set(written)) == 2
+
+
 # Groups without resources, and subtrees
 
 

@@ -196,12 +196,15 @@ class Writer:
         self._slots = survey.slots
         self._demands = survey.rules.demands
         self._uuids = Uuids(snapshot)
-        self._held: list[dict[str, int]] = [
-            {demand.class_name: demand.amount for demand in slot.demands} for slot in survey.slots
+        demands = [demand for slot in survey.slots for demand in slot.demands]
+        self._classes = tuple(dict.fromkeys(demand.class_name for demand in demands))
+        """In the order in which they were asked for; equal allocations are written alike, whoever they are for."""
+        self._held = [
+            self._summed([{demand.class_name: demand.amount} for demand in slot.demands]) for slot in survey.slots
         ]
         self._suffixes = tuple(dict.fromkeys(slot.suffix for slot in survey.slots))
         self._is_simple = len(self._suffixes) == len(self._slots) and all(self._held)
-        self._plain_held = _summed(self._held)
+        self._plain_held = self._summed(self._held)
 
     def plain(self, uuid: str) -> Candidate:
         """Every slot is filled by one provider."""
@@ -232,7 +235,7 @@ class Writer:
             if held:
                 by_uuid.setdefault(uuid, []).append(held)
             by_suffix.setdefault(slot.suffix, set()).add(provider)
-        allocations = {uuid: _summed(held) for uuid, held in by_uuid.items()}
+        allocations = {uuid: self._summed(held) for uuid, held in by_uuid.items()}
         mappings = {
             suffix: tuple(self._uuids[provider] for provider in sorted(providers))
             for suffix, providers in by_suffix.items()
@@ -240,12 +243,10 @@ class Writer:
         giving = [provider for provider, held in zip(assignment, self._held, strict=True) if held]
         return Candidate(allocations, mappings), giving
 
-
-def _summed(several: Sequence[dict[str, int]]) -> dict[str, int]:
-    if len(several) == 1:
-        return several[0]
-    result: dict[str, int] = {}
-    for held in several:
-        for name, amount in held.items():
-            result[name] = result.get(name, 0) + amount
-    return result
+    def _summed(self, several: Sequence[Mapping[str, int]]) -> dict[str, int]:
+        """Amounts by class, of all together."""
+        sums: dict[str, int] = {}
+        for held in several:
+            for name, amount in held.items():
+                sums[name] = sums.get(name, 0) + amount
+        return {name: sums[name] for name in self._classes if name in sums}
