@@ -54,6 +54,21 @@ def test_the_writer_loses_no_line_of_many_threads_and_mixes_none() -> None:
         assert [line for line in lines if line.startswith(f"{number}:")] == [f"{number}:{c}" for c in range(200)]
 
 
+def test_a_line_that_comes_while_others_are_written_is_written_too() -> None:
+    class Interrupted(io.StringIO):
+        def write(self, text: str) -> int:
+            if not self.getvalue():
+                handler.handle(a_record("second"))
+            return super().write(text)
+
+    stream = Interrupted()
+    handler = logs.WriterHandler(stream)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.handle(a_record("first"))
+    handler.flush()
+    assert stream.getvalue() == "first\nsecond\n"
+
+
 def test_a_reader_that_goes_away_stops_nobody() -> None:
     stream = io.StringIO()
     handler = logs.WriterHandler(stream)
