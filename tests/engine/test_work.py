@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from engine_fleets import Fleet, wanted
 
-from ullage.engine import choices, groups
+from ullage.engine import candidates, choices, groups
 from ullage.engine.combine import Walk
 from ullage.engine.effort import FRUITLESS_AT_ANCHOR_MAX, TRIES_MAX, Effort
 from ullage.engine.patch import Delta, patch
@@ -100,6 +100,16 @@ def test_a_limit_visits_only_the_anchors_it_needs(walks: list[Walk]) -> None:
         walks.clear()
         search(snapshot, CandidateRequest(alike(1), limit=10, strategy=strategy))
         assert len(walks) == visited
+
+
+def test_breadth_first_keeps_so_many_walks_going_and_no_more(
+    walks: list[Walk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(candidates, "ROUND_MAX", 3)
+    asked = CandidateRequest(alike(1), strategy=Strategy.BREADTH_FIRST)
+    answer = search(wide(2, trees=7), asked)
+    roots = [(int(uuid[1:]) - 1) // 3 for one in answer.candidates for uuid in one.allocations]
+    assert roots == [0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5, 6, 6]
 
 
 def test_trees_of_one_need_no_walk_and_no_choices(walks: list[Walk], monkeypatch: pytest.MonkeyPatch) -> None:

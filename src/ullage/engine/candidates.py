@@ -27,6 +27,8 @@ Made = tuple[Candidate, Sequence[int]]
 
 CHUNK_FIRST, CHUNK_MAX = 16, 1024
 """How many anchors are gathered at a time: few while a small limit may end it, then four times as many each time."""
+ROUND_MAX = 1024
+"""How many anchors breadth-first goes round at a time: each walk that is begun takes memory until it has ended."""
 
 
 class Candidates:
@@ -66,27 +68,24 @@ class Candidates:
     def _over(
         self, visits: Iterator[Iterable[Made] | Anchor], walk: Callable[[Anchor], Iterator[Made]]
     ) -> Iterator[Made]:
-        streams: list[Iterator[Made]] = []
+        round_: list[Iterator[Made]] = []
         for visit in visits:
             if self._effort.left <= 0:
                 self._effort.truncated = True
-                return
+                break
             if not isinstance(visit, Anchor):
                 yield from visit
-                continue
-            stream = walk(visit)
-            if self._is_broad:
-                streams.append(stream)
-                yield from islice(stream, 1)
+            elif not self._is_broad:
+                yield from walk(visit)
             else:
-                yield from stream
-        while streams:
-            live = []
-            for stream in streams:
+                stream = walk(visit)
                 for made in islice(stream, 1):
                     yield made
-                    live.append(stream)
-            streams = live
+                    round_.append(stream)
+                if len(round_) == ROUND_MAX:
+                    yield from _in_rounds(round_)
+                    round_ = []
+        yield from _in_rounds(round_)
 
     def _visits(self) -> Iterator[Iterable[Made] | Anchor]:
         """Trees of one in runs, with their candidates; others one by one, with what could fill their slots."""
@@ -250,3 +249,14 @@ class Writer:
             for name, amount in held.items():
                 sums[name] = sums.get(name, 0) + amount
         return {name: sums[name] for name in self._classes if name in sums}
+
+
+def _in_rounds(streams: Sequence[Iterator[Made]]) -> Iterator[Made]:
+    """One of each, again and again, until all have ended."""
+    while streams:
+        going_on = []
+        for stream in streams:
+            for made in islice(stream, 1):
+                yield made
+                going_on.append(stream)
+        streams = going_on
