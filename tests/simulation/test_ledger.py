@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from random import Random
 
 import pytest
@@ -9,7 +10,8 @@ from ledger.memory import MemoryWorld
 
 from simulation.auditor import Auditor, State
 from simulation.workload import Workload
-from ullage.ledger.decide import DECISIONS, needs
+from ullage.ledger.decide import DECISIONS, decide, needs
+from ullage.ledger.needs import Needs
 from ullage.model.commands import Command
 
 
@@ -45,22 +47,48 @@ def batches_of(commands: list[Command]) -> list[list[Command]]:
     return [batch for batch in batches if batch]
 
 
-def simulate(seed: int, rounds: int, auditor: Auditor) -> None:
-    """Decide `rounds` batches of 1 to 12 commands, auditing after each."""
+def decide_and_forget(world: MemoryWorld, batch: list[Command]) -> None:
+    """A transaction that fails before its commit: everything is decided and nothing of it is kept."""
+    wanted = Needs()
+    for command in batch:
+        wanted.add(needs(command))
+    book = world.book(wanted)
+    for command in batch:
+        decide(book, command)
+
+
+def simulate(seed: int, rounds: int, auditor: Auditor, *, conflicts: int = 0) -> None:
+    """Decide `rounds` batches of 1 to 12 commands, auditing after each.
+
+    In `conflicts` of a hundred rounds the commands are thought out on a state that is long past, or a batch fails and
+    is decided again, or fails and is decided again one by one.
+    """
     random = Random(seed)
     workload = Workload(random)
     world = MemoryWorld()
+    past = deepcopy(auditor.state)
     for _ in range(rounds):
-        commands = [workload.command(auditor.state) for _ in range(random.randrange(1, 13))]
-        for batch in batches_of(commands):
+        conflict = random.choice(("stale", "again", "alone")) if random.randrange(100) < conflicts else ""
+        seen = past if conflict == "stale" else auditor.state
+        batches = batches_of([workload.command(seen) for _ in range(random.randrange(1, 13))])
+        if conflict in {"again", "alone"}:
+            for batch in batches:
+                decide_and_forget(world, batch)
+            auditor.compare(state_of(world))
+        if conflict == "alone":
+            batches = [[command] for batch in batches for command in batch]
+        if random.randrange(10) == 0:
+            past = deepcopy(auditor.state)
+        for batch in batches:
             for command, answer in zip(batch, world.run(*batch), strict=True):
                 auditor.witness(command, answer)
             auditor.compare(state_of(world))
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_the_auditor_finds_no_breach(seed: int) -> None:
-    simulate(seed, 120, Auditor())
+@pytest.mark.parametrize("conflicts", [0, 50])
+def test_the_auditor_finds_no_breach(seed: int, conflicts: int) -> None:
+    simulate(seed, 100, Auditor(), conflicts=conflicts)
 
 
 def test_the_workload_reaches_every_command_and_every_refusal() -> None:
