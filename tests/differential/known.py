@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,6 +68,13 @@ def _names_something_in_capitals(ask: Ask, theirs: Answer, ours: Answer) -> bool
     return is_in_capitals and is_unfound and theirs.body != ours.body
 
 
+def _spells_a_uuid_otherwise(ask: Ask, theirs: Answer, ours: Answer) -> bool:
+    """The reference keeps a uuid as it was written; but for hyphens and capitals both say the same."""
+    texts = [json.dumps(normalised(answer.json())).replace("-", "").lower() for answer in (theirs, ours)]
+    is_plain = theirs.status == ours.status == 200 and theirs.json() is not None
+    return is_plain and texts[0] == texts[1] and normalised(theirs.json()) != normalised(ours.json())
+
+
 def _changes_a_provider(ask: Ask, theirs: Answer, ours: Answer) -> bool:
     """Everything but the time is the same."""
     is_update = ask.method == "PUT" and re.fullmatch(r"/resource_providers/[^/]+", ask.path) is not None
@@ -108,8 +116,8 @@ def _reserves_more_than_there_is(ask: Ask, theirs: Answer, ours: Answer) -> bool
     return is_known and ours.status == 400 and "reserved value is" in ours.detail
 
 
-def _maps_to_what_is_no_text(ask: Ask, theirs: Answer, ours: Answer) -> bool:
-    return ours.status == 400 and "is not of type 'string'" in ours.detail and "['mappings']" in ours.detail
+def _maps_to_what_is_none(ask: Ask, theirs: Answer, ours: Answer) -> bool:
+    return ours.status == 400 and "['mappings']" in ours.detail
 
 
 def _only_excludes(ask: Ask, theirs: Answer, ours: Answer) -> bool:
@@ -150,6 +158,11 @@ def _forgets_a_tree(ask: Ask, theirs: Answer, ours: Answer) -> bool:
     return "limit=" in ask.query or distinct(our_requests) <= distinct(their_requests)
 
 
+def _has_no_name(ask: Ask, theirs: Answer, ours: Answer) -> bool:
+    is_update = ask.method == "PUT" and re.fullmatch(r"/resource_providers/[^/]+", ask.path) is not None
+    return is_update and ours.status == 400 and "'' should be non-empty" in ours.detail
+
+
 def _is_a_loose_number(ask: Ask, theirs: Answer, ours: Answer) -> bool:
     text = unquote(ask.query)
     return theirs.status < 300 and ours.status == 400 and re.search(r":\s*(\+|\d+_|[^\x00-\x7f])", text) is not None
@@ -177,7 +190,8 @@ KNOWN: tuple[Known, ...] = (
     Known("leaked-consumers", _met_a_leaked_consumer, mends=True),
     Known("leaked-consumers", _used_a_leaked_consumer, parts_ways=True),
     Known("server-errors", _fails_there, parts_ways=True),
-    Known("uuids-in-capitals", _names_something_in_capitals, parts_ways=True),
+    Known("spellings-of-uuids", _names_something_in_capitals, parts_ways=True),
+    Known("spellings-of-uuids", _spells_a_uuid_otherwise, parts_ways=True),
     Known("time-of-a-changed-provider", _changes_a_provider),
     Known("time-of-a-providers-traits", _sets_traits),
     Known("time-of-an-inventory", _shows_an_inventory),
@@ -189,7 +203,8 @@ KNOWN: tuple[Known, ...] = (
     Known("trees-of-groups-without-resources", _forgets_a_tree),
     Known("lost-anchors", _loses_anchors),
     Known("wrong-amounts", _adds_up_wrongly),
-    Known("loose-mappings", _maps_to_what_is_no_text, parts_ways=True),
+    Known("loose-mappings", _maps_to_what_is_none, parts_ways=True),
+    Known("empty-names", _has_no_name, parts_ways=True),
     Known("loose-numbers", _is_a_loose_number),
     Known("loose-consumer-types", _is_a_loose_consumer_type),
     Known("wildcards-in-prefixes", _has_wildcards),

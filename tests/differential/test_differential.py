@@ -23,7 +23,7 @@ from differential.world import make_ask
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "reference" / "differences.md"
 SEED = 2026
-REQUESTS = 3_000
+REQUESTS = 2_500
 
 pytestmark = pytest.mark.xdist_group("differential")
 
@@ -65,7 +65,7 @@ class Forgetful:
 
 
 def test_a_service_that_forgets_claims_is_found_out(reference: ReferenceSide, database_servers: Servers) -> None:
-    assert Run(reference, Forgetful(database_servers("sqlite")), SEED).run(600).unknown
+    assert Run(reference, Forgetful(database_servers("sqlite")), SEED).run(300).unknown
 
 
 GOOD = Answer(200, {"content-type": "application/json"}, b'{"traits": ["A", "B"], "generation": 1}')
