@@ -31,7 +31,7 @@ def uuids(seed: int) -> Iterator[str]:
         yield str(uuid.UUID(int=chance.getrandbits(128)))
 
 
-AGGREGATES = {key: name for key, name in zip(range(1, 401), uuids(7), strict=False)}
+AGGREGATES = dict(zip(range(1, 401), uuids(7), strict=False))
 
 
 def named(**parts: object) -> Delta:
