@@ -22,6 +22,12 @@ def configure(level: str, handler: logging.Handler | None = None) -> None:
     logger.setLevel(level.upper())
 
 
+def flush() -> None:
+    """Wait, but not for long, until what has been logged is written."""
+    for handler in logging.getLogger("ullage").handlers:
+        handler.flush()
+
+
 class Formatter(logging.Formatter):
     """`2026-01-31T12:00:00.123Z INFO ullage.request ...`; the text of a second is made once."""
 

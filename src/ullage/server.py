@@ -109,7 +109,7 @@ def _entry(settings: Settings) -> Any:  # Granian looks for __rsgi__, which its 
     """What a worker process runs; called in it."""
     logs.configure(settings.log_level, logs.WriterHandler(sys.stderr))
     sys.setswitchinterval(SWITCH_SECONDS)
-    return Entry(partial(build_app, settings), settings)
+    return Entry(partial(build_app, settings), settings, logs.flush)
 
 
 def _upgrade(database: str) -> None:

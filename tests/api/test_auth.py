@@ -28,6 +28,7 @@ def test_noauth2_is_not_asked_without_a_token() -> None:
         ({"x_auth_token": "admin:p"}, Identity("admin", "p", frozenset({"admin"}))),
         ({"x_auth_token": "user"}, Identity("user", "user", frozenset())),
         ({"x_auth_token": "user:a:b"}, Identity("user", "a:b", frozenset())),
+        ({"x_auth_token": "user:a", "x_project_id": "p"}, Identity("user", "p", frozenset())),
         ({"x_auth_token": ""}, Identity("", "", frozenset())),
         ({"x_auth_token": "u", "x_roles": "Admin, reader,"}, Identity("u", "u", frozenset({"admin", "reader"}))),
         ({"x_auth_token": "admin", "x_roles": ""}, Identity("admin", "admin", frozenset())),

@@ -31,7 +31,7 @@ from ullage.api.problems import Problem
 from ullage.api.request_log import Visit
 from ullage.api.routing import MethodUnknown, PathUnknown, RouteTable
 from ullage.api.versions import Microversion, has
-from ullage.model.errors import Refusal
+from ullage.model.errors import Busy, Refusal
 from ullage.operations.service import Service
 from ullage.settings import Settings
 
@@ -91,6 +91,8 @@ class App:
         try:
             return route.handler(call)
         except Refusal as refusal:
+            if isinstance(refusal, Busy):
+                request_log.trouble(visit, request, str(refusal))
             problem = problems.from_refusal(refusal, route.trouble, call.parameters)
             problem.has_vary = problem.has_vary or route.missing_has_vary
             raise problem from refusal

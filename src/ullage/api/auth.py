@@ -27,8 +27,9 @@ class Scheme(Protocol):
 class NoAuth2:
     """Believes what it is told: `X-Auth-Token: user[:project]`. For tests and for a machine of one's own.
 
-    The user "admin" has role admin, others none, unless `X-Roles` (separated by commas) says otherwise.
-    `OpenStack-System-Scope` makes the token one of the system's and of no project.
+    The user "admin" has role admin, others none, unless `X-Roles` (separated by commas) says otherwise. The project is
+    that of `X-Project-Id`, or the token's, or named like the user. `OpenStack-System-Scope` makes the token one of the
+    system's and of no project.
     """
 
     def identify(self, request: Request) -> Identity | None:
@@ -41,8 +42,9 @@ class NoAuth2:
             roles = frozenset({"admin"} if user == "admin" else ())
         else:
             roles = frozenset(role.strip().lower() for role in said_roles.split(",")) - {""}
+        project = request.headers.get("x-project-id", project or user)
         has_system_scope = bool(request.headers.get("openstack-system-scope"))
-        return Identity(user, None if has_system_scope else project or user, roles, has_system_scope)
+        return Identity(user, None if has_system_scope else project, roles, has_system_scope)
 
 
 SCHEMES: Mapping[str, Callable[[Settings], Scheme]] = {

@@ -51,6 +51,13 @@ def finish(visit: Visit, request: Request, response: Response) -> None:
     )
 
 
+def trouble(visit: Visit, request: Request, reason: str) -> None:
+    """Log why a request that is in order could not be served: for the operator, who learns more than the asker."""
+    LOG.warning(
+        '[%s] "%s %s" not served: %s', _ids(visit, request), _escaped(request.method), _escaped(_uri(request)), reason
+    )
+
+
 def bug(visit: Visit, request: Request) -> None:
     """Log the exception being handled: nothing but a mistake in this program raises it."""
     LOG.exception('[%s] "%s %s" failed', _ids(visit, request), _escaped(request.method), _escaped(_uri(request)))

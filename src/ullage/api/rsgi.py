@@ -66,8 +66,11 @@ class Exchange(Upload, Protocol):
 class Entry:
     """What Granian calls in a worker process; it builds its own application there."""
 
-    def __init__(self, build: Callable[[], App], settings: Settings) -> None:
+    def __init__(
+        self, build: Callable[[], App], settings: Settings, at_the_end: Callable[[], None] = lambda: None
+    ) -> None:
         self._build = build
+        self._at_the_end = at_the_end
         self._settings = settings
         self._waiting = 0
         self._uploads = Uploads(Limits(settings.body_bytes_max, settings.body_seconds_max, settings.bodies_bytes_max))
@@ -76,6 +79,10 @@ class Entry:
         """Called once, before the first request."""
         self._app = self._build()
         self._threads = Threads(loop, self._settings.threads)
+
+    def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Called once, after the last request, unless the process is killed."""
+        self._at_the_end()
 
     async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
         """Called for each request."""
