@@ -60,7 +60,6 @@ def test_a_provider_is_told_with_all_it_is(snapshot: Snapshot) -> None:
         (ProviderFilter(in_tree="uuid of numa"), ["numa", "cn"]),
         (ProviderFilter(in_tree="nobody"), []),
     ],
-    ids=str,
 )
 def test_filters(snapshot: Snapshot, asked: ProviderFilter, expected: list[str]) -> None:
     assert names(snapshot, asked) == expected
