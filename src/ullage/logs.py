@@ -60,6 +60,13 @@ class WriterHandler(logging.Handler):
         """A deque needs no lock."""
         self.lock = None
 
+    def handle(self, record: logging.LogRecord) -> logging.LogRecord | bool:
+        """As usual but for the lock, which newer Pythons take without asking whether there is one."""
+        if not self.filter(record):
+            return False
+        self.emit(record)
+        return record
+
     def emit(self, record: logging.LogRecord) -> None:
         """Leave a record's line to the thread."""
         self._lines.append(self.format(record))
