@@ -60,12 +60,12 @@ class WriterHandler(logging.Handler):
         """A deque needs no lock."""
         self.lock = None
 
-    def handle(self, record: logging.LogRecord) -> logging.LogRecord | bool:
+    def handle(self, record: logging.LogRecord) -> bool:
         """As usual but for the lock, which newer Pythons take without asking whether there is one."""
-        if not self.filter(record):
-            return False
-        self.emit(record)
-        return record
+        is_wanted = bool(self.filter(record))
+        if is_wanted:
+            self.emit(record)
+        return is_wanted
 
     def emit(self, record: logging.LogRecord) -> None:
         """Leave a record's line to the thread."""
