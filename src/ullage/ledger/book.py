@@ -182,7 +182,8 @@ class DraftTable(Generic[Row]):
 
     def accept(self) -> None:
         """Merge into the Book."""
-        self._table.update(self._written)
+        if self._written:
+            self._table.update(self._written)
 
 
 class Draft:
