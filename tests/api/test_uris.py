@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ullage.api import uris
@@ -65,6 +65,7 @@ def test_the_sentence_about_an_unreadable_query_is_short() -> None:
     assert len(str(caught.value)) < 200
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_any_bytes_are_a_query_or_are_refused(raw: bytes) -> None:
     try:
