@@ -55,7 +55,7 @@ class Ask:
         """The body decoded; None if there is none or it is no JSON."""
         try:
             return json.loads(self.body or b"")
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def __str__(self) -> str:

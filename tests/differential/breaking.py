@@ -24,6 +24,17 @@ ODD_BODIES = (
     b'{"a": 1,}',
     b'{"name": "x", "name": "y"}',
     b'{"total": NaN}',
+    b'{"name": "x"} trailing',
+    b'\xef\xbb\xbf{"name": "x"}',
+    b'{"name": "\xff"}',
+    b'{"name": "\\ud800"}',
+    b"[" * 3000,
+    b'{"a":' * 200 + b"1" + b"}" * 200,
+    b'{"resource_class": "VCPU", "total": 1e400}',
+    b'{"resource_class": "VCPU", "total": 1, "allocation_ratio": -Infinity}',
+    b'{"resource_class": "VCPU", "total": 1, "allocation_ratio": 1e999}',
+    b'{"resource_class": "VCPU", "total": 1e1}',
+    b'{"resource_class": "VCPU", "total": 5.0, "reserved": 1.0}',
 )
 ODD_HEADERS: tuple[tuple[str, str | None], ...] = (
     ("x-auth-token", None),
@@ -81,8 +92,10 @@ def broken(ask: Ask, random: Random) -> Ask:
 def _path(ask: Ask, random: Random) -> Ask:
     segments = ask.path.split("/")
     place = random.randrange(len(segments))
-    way = random.randrange(6)
-    if way == 0:
+    way = random.randrange(7)
+    if way == 6:
+        segments.insert(place, "")
+    elif way == 0:
         segments.append("")
     elif way == 1:
         segments.append(random.choice(("x", "inventories", "traits", "usages")))
@@ -92,7 +105,7 @@ def _path(ask: Ask, random: Random) -> Ask:
         segments[place] = segments[place].replace("-", "")
     else:
         segments[-1 if len(segments) < 4 else place or 2] = random.choice(ODD_SEGMENTS)
-    path = "/" + "/".join(segments).lstrip("/")
+    path = "/" + "/".join(segments).removeprefix("/")
     return replace(ask, target=path + (f"?{ask.query}" if ask.query else ""))
 
 

@@ -22,6 +22,8 @@ from differential.candidates import (
 )
 from differential.comparing import normalised
 
+SPELLED = re.compile(r'"(?:urn:uuid:)?\{?([0-9a-f]{32})\}?"')
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -69,10 +71,13 @@ def _names_something_in_capitals(ask: Ask, theirs: Answer, ours: Answer) -> bool
 
 
 def _spells_a_uuid_otherwise(ask: Ask, theirs: Answer, ours: Answer) -> bool:
-    """The reference keeps a uuid as it was written; but for hyphens and capitals both say the same."""
-    texts = [json.dumps(normalised(answer.json())).replace("-", "").lower() for answer in (theirs, ours)]
-    is_plain = theirs.status == ours.status == 200 and theirs.json() is not None
-    return is_plain and texts[0] == texts[1] and normalised(theirs.json()) != normalised(ours.json())
+    """The reference keeps a uuid as it was written; but for its spelling both say the same."""
+    documents = [normalised(answer.json()) for answer in (theirs, ours)]
+    if not theirs.status == ours.status == 200 or documents[0] == documents[1]:
+        return False
+    texts = [json.dumps(document).replace("-", "").lower() for document in documents]
+    plain = [normalised(json.loads(SPELLED.sub(r'"\1"', text))) for text in texts]
+    return bool(plain[0] == plain[1])
 
 
 def _changes_a_provider(ask: Ask, theirs: Answer, ours: Answer) -> bool:
@@ -158,6 +163,21 @@ def _forgets_a_tree(ask: Ask, theirs: Answer, ours: Answer) -> bool:
     return "limit=" in ask.query or distinct(our_requests) <= distinct(their_requests)
 
 
+def _holds_a_nul(ask: Ask, theirs: Answer, ours: Answer) -> bool:
+    is_there = "%00" in ask.target or b"\\u0000" in (ask.body or b"")
+    return is_there and ours.status == 400 and ("NUL" in ours.detail or "x00" in ours.detail)
+
+
+def _is_beyond_64_bits(ask: Ask, theirs: Answer, ours: Answer) -> bool:
+    return (
+        ours.status == 400 and re.search(r"than the (maximum|minimum) of -?92233720368547758", ours.detail) is not None
+    )
+
+
+def _has_a_line_feed(ask: Ask, theirs: Answer, ours: Answer) -> bool:
+    return ask.path.endswith("%0A") and 400 <= ours.status < 500
+
+
 def _has_no_name(ask: Ask, theirs: Answer, ours: Answer) -> bool:
     is_update = ask.method == "PUT" and re.fullmatch(r"/resource_providers/[^/]+", ask.path) is not None
     return is_update and ours.status == 400 and "'' should be non-empty" in ours.detail
@@ -204,6 +224,11 @@ KNOWN: tuple[Known, ...] = (
     Known("lost-anchors", _loses_anchors),
     Known("wrong-amounts", _adds_up_wrongly),
     Known("loose-mappings", _maps_to_what_is_none, parts_ways=True),
+    Known("queries-that-are-no-text", _is_no_text, parts_ways=True),
+    Known("loose-names", _has_a_name_of_two_lines, parts_ways=True),
+    Known("nul-characters", _holds_a_nul, parts_ways=True),
+    Known("numbers-beyond-64-bits", _is_beyond_64_bits, parts_ways=True),
+    Known("line-feeds-in-paths", _has_a_line_feed, parts_ways=True),
     Known("empty-names", _has_no_name, parts_ways=True),
     Known("loose-numbers", _is_a_loose_number),
     Known("loose-consumer-types", _is_a_loose_consumer_type),
