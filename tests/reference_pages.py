@@ -16,6 +16,7 @@ from ullage.api import problems
 from ullage.api.routes import ROUTES
 from ullage.api.versions import HISTORY, Microversion
 from ullage.cli.main import app
+from ullage.ledger.decide import DECISIONS
 from ullage.model import errors
 from ullage.model.inventory import Inventory, Misfit
 from ullage.settings import OPTIONS, Option, environment_variable
@@ -144,6 +145,17 @@ def errors_page() -> str:
     for kind in refusals():
         row = problems.row_for(kind)
         lines.append(f"| {_words(kind.__name__)} | {row.status} | `{row.code}` | {_cell(str(sample(kind)))} |")
+    lines += ["", "## Which comes first", "", "Of several faults in one write the first of these is told, whatever the"]
+    lines += [
+        "order of its parts; within one kind, the part that stands first.",
+        "",
+        "| write | refusals |",
+        "|---|---|",
+    ]
+    for command, decision in DECISIONS.items():
+        lines.append(
+            f"| {_words(command.__name__)} | {', '.join(_words(each.__name__) for each in decision.refusals)} |"
+        )
     return _page(lines)
 
 
