@@ -169,9 +169,16 @@ def _holds_a_nul(ask: Ask, theirs: Answer, ours: Answer) -> bool:
 
 
 def _is_beyond_64_bits(ask: Ask, theirs: Answer, ours: Answer) -> bool:
-    return (
-        ours.status == 400 and re.search(r"than the (maximum|minimum) of -?92233720368547758", ours.detail) is not None
-    )
+    sentence = r"than the (maximum|minimum) of -?92233720368547758"
+    return ours.status == 400 and re.search(sentence, ours.detail) is not None
+
+
+def _is_no_text(ask: Ask, theirs: Answer, ours: Answer) -> bool:
+    return ours.status == 400 and "is not UTF-8" in ours.detail and "%" in ask.query
+
+
+def _has_a_name_of_two_lines(ask: Ask, theirs: Answer, ours: Answer) -> bool:
+    return b"\\n" in (ask.body or b"") and ours.status == 400
 
 
 def _has_a_line_feed(ask: Ask, theirs: Answer, ours: Answer) -> bool:
