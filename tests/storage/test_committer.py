@@ -217,9 +217,11 @@ def test_a_bug_in_one_decision_fails_that_command_alone(
     store: Store, committer: Committer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(batch, "decide", failing_for(take("x")))
+    [before] = sequences(store)[-1:]
     waiting = behind_a_held_one(committer, store, take("w"), take("x"), take("y"))
     assert [type(each.exception()) for each in waiting] == [type(None), ZeroDivisionError, type(None)]
     assert stored_state(store).held.keys() == {uuid_of("w"), uuid_of("y")}
+    assert sequences(store)[-1:] == [before + 2]  # the others still share their transaction
     assert "ReplaceAllocations" in caplog.text
     committer.run(take("z"))
 

@@ -96,21 +96,27 @@ def test_a_reader_that_lacks_nothing_is_told_so_by_one_tiny_query(
 
 
 def test_a_reader_is_told_of_changed_providers_alone_but_of_all_that_they_have(
-    committer: Committer, reader: FeedReader
+    committer: Committer, new_committer: NewCommitter, reader: FeedReader
 ) -> None:
-    do(committer, *(CreateProvider(each, each) for each in (A, B)), *(SetInventories(each, 0, TEN) for each in (A, B)))
+    do(committer, CreateProvider(A, "a"), SetInventories(A, 0, TEN))
     do(committer, SetProviderTraits(A, 1, frozenset({"HW_CPU_X86_AVX"})))
+    for generation in range(3):
+        do(committer, SetProviderAggregates(A, 2 + generation, frozenset({AGGREGATE})))
+    other = new_committer()
+    do(other, CreateProvider(B, "b"), SetInventories(B, 0, TEN))
+    do(other, CreateProvider(C, "c"))
     reader.catch_up()
-    do(committer, replace(claim("x", {"a": {"VCPU": 3}})))
-    delta = reader.catch_up()
-    assert delta is not None
-    assert not delta.complete
-    assert [row[1] for row in delta.providers] == [A]
-    assert [row[8] for row in delta.inventories] == [3]
-    assert len(delta.traits) == 1
-    assert not delta.class_names
-    assert not delta.trait_names
-    assert reader.differences() == []
+    for provider, used, trait_count in (("b", 3, 0), ("a", 4, 1)):
+        do(other, replace(claim(f"x{provider}", {provider: {"VCPU": used}})))
+        delta = reader.catch_up()
+        assert delta is not None
+        assert not delta.complete
+        assert [row[1] for row in delta.providers] == [uuid_of(provider)]
+        assert [row[8] for row in delta.inventories] == [used]
+        assert len(delta.traits) == trait_count
+        assert not delta.class_names
+        assert not delta.trait_names
+        assert reader.differences() == []
 
 
 CHANGES: dict[str, Command] = {
@@ -259,6 +265,21 @@ def test_old_tombstones_and_silent_writers_are_removed_when_there_are_many(
     assert delta is not None
     assert not delta.complete
     assert reader.differences() == []
+
+
+def test_a_reader_that_missed_a_removed_tombstone_rebuilds(store: Store, reader: FeedReader) -> None:
+    times = iter([100] * 20 + [5_000] * 100)
+    committer = Committer(store, clock=lambda: next(times))
+    do(committer, CreateProvider(A, "a"), CreateProvider(B, "b"))
+    reader.catch_up()
+    do(committer, DeleteProvider(A))
+    while next(times) == 100:
+        pass
+    do(committer, CreateProvider(C, "c"))
+    assert retire(store, 1_000, tombstones_min=1)  # the writer's row is younger and stays
+    reader.catch_up()
+    assert uuids(reader) == {B, C}
+    committer.stop()
 
 
 def test_only_what_is_older_is_removed(store: Store) -> None:

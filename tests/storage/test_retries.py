@@ -108,6 +108,23 @@ def test_a_batch_that_others_always_overtake_is_given_up(store: Store, new_commi
     committer.run(take("x"))
 
 
+def test_a_batch_that_nobody_waits_for_any_longer_is_not_tried_again(new_committer: NewCommitter, store: Store) -> None:
+    committer = new_committer(deadline_seconds=0.3)
+    committer.run(CreateProvider(A, "a"))
+    waited_for = threading.Event()
+
+    def overtake(statement: str) -> None:
+        if statement.startswith("INSERT INTO providers"):
+            waited_for.wait()
+            raise Outdated("overtaken")
+
+    with before_each(committer._store, overtake), pytest.raises(DeadlineExceeded):
+        committer.run(CreateProvider(B, "b"))
+    waited_for.set()
+    committer.stop()
+    assert stored_state(store).providers.keys() == {A}
+
+
 @pytest.mark.databases("postgresql", "mariadb")
 def test_a_deadlock_with_somebody_else_is_survived(store: Store, committer: Committer, database_name: str) -> None:
     do(committer, *(CreateProvider(uuid, uuid) for uuid in (A, B)), *(SetInventories(uuid, 0, TEN) for uuid in (A, B)))
