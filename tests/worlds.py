@@ -1,4 +1,4 @@
-"""Small worlds of providers: a text form to write and print them, and Hypothesis strategies for them and questions.
+"""Small worlds of providers: a text form to write and print them, and makers of them and of questions.
 
 One provider a line, indented below its parent; then what it offers, its traits and its aggregates:
 
@@ -9,10 +9,10 @@ One provider a line, indented below its parent; then what it offers, its traits 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, count
-from typing import Any
+from typing import Any, Protocol, TypeVar
 from uuid import NAMESPACE_OID, uuid5
 
 from hypothesis import strategies as st
@@ -179,10 +179,11 @@ def _inventory_record(provider_key: int, class_key: int, inventory: Inventory, u
     )
 
 
-# Strategies. Few draws from small lists: fast to make, quick to shrink, and many questions have an answer.
+# Making worlds and questions. Every choice is one from a short list, so that a Random makes many of them fast, and
+# Hypothesis (which chooses likewise) shrinks those that fail.
 
 STOCKS = (
-    *(Inventory(6),) * 8,
+    *(Inventory(6),) * 16,
     Inventory(2),
     Inventory(3, reserved=1),
     Inventory(4, min_unit=2),
@@ -193,6 +194,16 @@ STOCKS = (
     Inventory(4, allocation_ratio=0.5),
 )
 USES = (0, 0, 0, 0, 0, 1, 2, 4)
+OFFERS = ((), *((name,) for name in CLASSES), *combinations(CLASSES, 2), CLASSES, CLASSES)
+SOMETIMES = (False, False, True)
+
+Item = TypeVar("Item")
+
+
+class Choose(Protocol):
+    """Picks one of several, such as `Random.choice`."""
+
+    def __call__(self, options: Sequence[Item], /) -> Item: ...
 
 
 def subsets(names: tuple[str, ...]) -> tuple[frozenset[str], ...]:
@@ -201,29 +212,25 @@ def subsets(names: tuple[str, ...]) -> tuple[frozenset[str], ...]:
     return (frozenset(),) * len(names) + tuple(frozenset({name}) for name in names) + tuple(pairs)
 
 
-@st.composite
-def worlds(draw: st.DrawFn, most: int = 6, nested_sharing: bool = True) -> World:
-    """Up to `most` providers in trees; some share, and not only roots do unless `nested_sharing` is denied."""
+def make_world(choose: Choose, most: int = 6, nested_sharing: bool = True) -> World:
+    """Up to `most` providers in trees; some share, and not only roots do unless `nested_sharing` is denied.
+
+    In half of the worlds those that share have the disks and are in one aggregate with most others.
+    """
     places: list[Place] = []
-    for number in range(draw(st.sampled_from((1, 2, 3, *range(3, most + 1), *range(3, most + 1))))):
-        parent = draw(st.sampled_from((None, *(place.name for place in places))))
-        offered = draw(st.sampled_from(OFFERS))
-        traits = draw(st.sampled_from(subsets(TRAITS)))
-        if (nested_sharing or parent is None) and draw(st.sampled_from((False, False, True))):
-            traits |= {SHARING_TRAIT}
-        places.append(
-            Place(
-                f"p{number}",
-                parent,
-                {name: (draw(st.sampled_from(STOCKS)), draw(st.sampled_from(USES))) for name in offered},
-                traits,
-                draw(st.sampled_from(subsets(AGGREGATES))),
-            )
-        )
+    disks_are_shared = choose((False, True))
+    for number in range(choose((1, 2, 3, *range(3, most + 1), *range(3, most + 1)))):
+        parent = choose((None, *(place.name for place in places)))
+        shares = (nested_sharing or parent is None) and choose(SOMETIMES)
+        offers: Sequence[tuple[str, ...]] = OFFERS
+        aggregates = subsets(AGGREGATES)
+        if disks_are_shared:
+            offers = (("DISK_GB",),) if shares else ((), ("VCPU",), ("MEMORY_MB",), ("VCPU", "MEMORY_MB"))
+            aggregates = (*aggregates, *(frozenset({AGGREGATES[0]}),) * len(aggregates))
+        stocks = {name: (choose(STOCKS), choose(USES)) for name in choose(offers)}
+        traits = choose(subsets(TRAITS)) | (frozenset({SHARING_TRAIT}) if shares else frozenset())
+        places.append(Place(f"p{number}", parent, stocks, traits, choose(aggregates)))
     return World(tuple(places))
-
-
-OFFERS = ((), *((name,) for name in CLASSES), *combinations(CLASSES, 2), CLASSES, CLASSES)
 
 
 def label_filters(names: tuple[str, ...], any_of: bool = True) -> tuple[LabelFilter, ...]:
@@ -237,43 +244,56 @@ def label_filters(names: tuple[str, ...], any_of: bool = True) -> tuple[LabelFil
         either = [frozenset(pair) for pair in combinations(names, 2)]
         some += [LabelFilter((pair,)) for pair in either]
         some += [LabelFilter((either[0], either[-1])), LabelFilter((either[0],), frozenset({names[0]}))]
-    return (*some, *(LabelFilter(),) * (4 * len(some)))
+    return (*some, *(LabelFilter(),) * (7 * len(some)))
 
 
-@st.composite
-def groups(draw: st.DrawFn, suffix: str, world: World, with_resources: bool = True) -> RequestGroup:
+TRAIT_FILTERS = label_filters(TRAITS)
+ROOT_FILTERS = (*(LabelFilter(),) * 60, *label_filters(TRAITS, any_of=False))
+AGGREGATE_FILTERS = label_filters(tuple(uuid_of(name) for name in (*AGGREGATES, NOWHERE)))
+
+
+def make_group(choose: Choose, suffix: str, world: World, with_resources: bool = True) -> RequestGroup:
     """One request group; without resources it asks for something else."""
-    aggregates = tuple(uuid_of(name) for name in (*AGGREGATES, NOWHERE))
-    names = draw(st.sampled_from((*OFFERS[1:4] * 3, *OFFERS[4:]))) if with_resources else ()
-    traits = draw(st.sampled_from(label_filters(TRAITS)))
-    member_of = draw(st.sampled_from(label_filters(aggregates)))
+    names = choose((*OFFERS[1:4] * (4 if suffix else 2), *OFFERS[4:])) if with_resources else ()
+    traits, member_of = choose(TRAIT_FILTERS), choose(AGGREGATE_FILTERS)
     trees = (*(place.name for place in world.places), NOWHERE)
-    tree = draw(st.sampled_from((*(None,) * (4 * len(trees)), *trees)))
+    tree = choose((*(None,) * (7 * len(trees)), *trees))
     if not (with_resources or traits or member_of or tree):
         traits = LabelFilter((), frozenset({TRAITS[0]}))
-    resources = {name: draw(st.sampled_from((1, 1, 2))) for name in names}
+    resources = {name: choose((1, 1, 2)) for name in names}
     return RequestGroup(suffix, resources, traits, member_of, tree and uuid_of(tree))
 
 
-@st.composite
-def requests(draw: st.DrawFn, world: World, suffixes_most: int = 3) -> CandidateRequest:
+def make_request(choose: Choose, world: World) -> CandidateRequest:
     """A question that the wire would let through."""
-    suffixes = ["_A", "_B", "_C"][: draw(st.sampled_from(range(suffixes_most + 1)))]
-    resourceless = (
-        {draw(st.sampled_from(suffixes))} if suffixes and draw(st.sampled_from((False, False, True))) else set()
-    )
-    asked = [draw(groups(suffix, world, suffix not in resourceless)) for suffix in suffixes]
-    if len(suffixes) == len(resourceless) or draw(st.booleans()):
-        asked.insert(0, draw(groups("", world)))
-    subtree = draw(st.sampled_from(subsets(tuple(suffixes)))) if len(suffixes) > 1 else frozenset()
-    policy = draw(st.sampled_from((GroupPolicy.NONE, GroupPolicy.NONE, GroupPolicy.ISOLATE)))
+    suffixes = ["_A", "_B", "_C"][: choose((0, 0, 1, 1, 2, 3))]
+    resourceless: set[str] = set()
+    if choose(SOMETIMES) and suffixes:
+        resourceless.add(choose(suffixes))
+    asked = [make_group(choose, suffix, world, suffix not in resourceless) for suffix in suffixes]
+    if len(suffixes) == len(resourceless) or choose((False, True)):
+        asked.insert(0, make_group(choose, "", world))
+    subtree = choose(subsets(tuple(suffixes))) if len(suffixes) > 1 else frozenset()
+    policy = choose((GroupPolicy.NONE, GroupPolicy.NONE, GroupPolicy.ISOLATE))
     return CandidateRequest(
         tuple(asked),
         group_policy=policy if len(suffixes) > 1 else None,
-        root_traits=draw(st.sampled_from((*(LabelFilter(),) * 20, *label_filters(TRAITS, any_of=False)))),
+        root_traits=choose(ROOT_FILTERS),
         same_subtrees=(subtree | resourceless,) if subtree or resourceless else (),
-        limit=draw(st.sampled_from((None, None, 1, 3))),
-        nested=draw(st.sampled_from((True, True, True, False))),
-        permutations=draw(st.booleans()),
-        strategy=draw(st.sampled_from(Strategy)),
+        limit=choose((None, None, 1, 3)),
+        nested=choose((True, True, True, False)),
+        permutations=choose((False, True)),
+        strategy=choose(tuple(Strategy)),
     )
+
+
+@st.composite
+def worlds(draw: st.DrawFn, nested_sharing: bool = True) -> World:
+    """Worlds of up to six providers."""
+    return make_world(lambda options: draw(st.sampled_from(options)), nested_sharing=nested_sharing)
+
+
+@st.composite
+def requests(draw: st.DrawFn, world: World) -> CandidateRequest:
+    """Questions to a world."""
+    return make_request(lambda options: draw(st.sampled_from(options)), world)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import World, requests, uuid_of, world, worlds
+from worlds import World, make_request, make_world, requests, uuid_of, world, worlds
 
 from engine.oracle import Allocations, Mappings, candidates, summaries
 from ullage.engine.patch import Delta, patch
@@ -19,7 +20,7 @@ from ullage.model.names import SHARING_TRAIT
 from ullage.model.request import CandidateRequest, GroupPolicy, LabelFilter, RequestGroup, Strategy
 
 Found = set[tuple[Allocations, Mappings]]
-EXAMPLES = settings(max_examples=400, deadline=None)
+EXAMPLES = settings(max_examples=200, deadline=None)
 
 
 def snapshot_of(world: World) -> Snapshot:
@@ -77,7 +78,20 @@ def questions(draw: st.DrawFn) -> tuple[World, CandidateRequest]:
 @EXAMPLES
 @given(questions())
 def test_the_engine_finds_exactly_what_the_oracle_finds(question: tuple[World, CandidateRequest]) -> None:
-    world, request = question[0], unlimited(question[1])
+    check_answer(*question)
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_the_engine_finds_what_the_oracle_finds_in_very_many_worlds(part: int) -> None:
+    for number in range(part * 500, part * 500 + 500):
+        choose = Random(number).choice
+        world = make_world(choose)
+        check_answer(world, make_request(choose, world))
+
+
+def check_answer(world: World, request: CandidateRequest) -> None:
+    """All candidates and no others, each once; and the summaries that belong to them."""
+    request = unlimited(request)
     expected = candidates(world, request)
     answer = search(snapshot_of(world), request)
     found = [as_found(candidate) for candidate in answer.candidates]
