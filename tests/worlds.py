@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from ullage.engine.patch import Delta, InventoryRecord, ProviderRecord
 from ullage.model.inventory import Inventory
 from ullage.model.names import SHARING_TRAIT
-from ullage.model.request import CandidateRequest, GroupPolicy, LabelFilter, RequestGroup, Strategy
+from ullage.model.request import CandidateRequest, GroupPolicy, LabelFilter, ProviderFilter, RequestGroup, Strategy
 
 CLASSES = ("VCPU", "MEMORY_MB", "DISK_GB")
 TRAITS = ("CUSTOM_RED", "CUSTOM_BLUE", "CUSTOM_ROUND")
@@ -285,6 +285,14 @@ def make_request(choose: Choose, world: World) -> CandidateRequest:
         permutations=choose((False, True)),
         strategy=choose(tuple(Strategy)),
     )
+
+
+def make_provider_filter(choose: Choose, world: World) -> ProviderFilter:
+    """A question for providers."""
+    group = make_group(choose, "", world, choose((True, True, False)))
+    names = (*(place.name for place in world.places), NOWHERE)
+    name, uuid = (choose((*(None,) * (4 * len(names)), *names)) for _ in range(2))
+    return ProviderFilter(name, uuid and uuid_of(uuid), group.resources, group.traits, group.member_of, group.in_tree)
 
 
 @st.composite

@@ -14,7 +14,7 @@ from itertools import product
 from worlds import Place, World, uuid_of
 
 from ullage.model.names import SHARING_TRAIT
-from ullage.model.request import CandidateRequest, GroupPolicy, LabelFilter, RequestGroup
+from ullage.model.request import CandidateRequest, GroupPolicy, LabelFilter, ProviderFilter, RequestGroup
 
 Allocations = frozenset[tuple[str, str, int]]
 """(provider uuid, class, amount)"""
@@ -159,3 +159,16 @@ def summaries(world: World, found: set[tuple[Allocations, Mappings]], whole_tree
         for place in world.places
         if (world.root(place.name) in roots if whole_trees else uuid_of(place.name) in giving)
     }
+
+
+def providers(world: World, asked: ProviderFilter) -> list[str]:
+    """The uuids of the providers that have all that is asked themselves, in order of key."""
+    group = RequestGroup("alone", asked.resources, asked.traits, asked.member_of, asked.in_tree)
+    return [
+        uuid_of(place.name)
+        for place in world.places
+        if asked.name in {None, place.name}
+        and asked.uuid in {None, uuid_of(place.name)}
+        and _suits_alone(world, group, place)
+        and all(_fits(place, *each) for each in asked.resources.items())
+    ]

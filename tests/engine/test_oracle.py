@@ -9,11 +9,12 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import World, make_request, make_world, requests, uuid_of, world, worlds
+from worlds import World, make_provider_filter, make_request, make_world, requests, uuid_of, world, worlds
 
-from engine.oracle import Allocations, Mappings, candidates, summaries
+from engine.oracle import Allocations, Mappings, candidates, providers, summaries
 from ullage.engine.patch import Delta, patch
 from ullage.engine.search import search
+from ullage.engine.select import select
 from ullage.engine.snapshot import Snapshot
 from ullage.model.candidate import Answer, Candidate
 from ullage.model.names import SHARING_TRAIT
@@ -87,6 +88,17 @@ def test_the_engine_finds_what_the_oracle_finds_in_very_many_worlds(part: int) -
         choose = Random(number).choice
         world = make_world(choose)
         check_answer(world, make_request(choose, world))
+
+
+@pytest.mark.parametrize("part", range(2))
+def test_the_engine_selects_the_providers_that_the_oracle_selects(part: int) -> None:
+    for number in range(part * 500, part * 500 + 500):
+        choose = Random(number).choice
+        world = make_world(choose)
+        snapshot = snapshot_of(world)
+        for _ in range(3):
+            asked = make_provider_filter(choose, world)
+            assert [each.uuid for each in select(snapshot, asked)] == providers(world, asked)
 
 
 def check_answer(world: World, request: CandidateRequest) -> None:
