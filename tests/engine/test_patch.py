@@ -73,14 +73,18 @@ class Story:
         if not self.free:
             return [], [KEYS[-1] + 1]  # an unknown key is no error
         key = self.free.pop()
-        self.fleet.set(self.member(key, f"p{key}", self.draw(st.sampled_from((None, *names)))))
+        made = self.member(key, f"p{key}", self.draw(st.sampled_from((None, *names))))
+        while made.uuid in {member.uuid for member in self.fleet.members.values()}:  # swapped away, and still in use
+            made = replace(made, uuid=f"{made.uuid} again")
+        self.fleet.set(made)
         return [f"p{key}"], []
 
     def change(self, names: list[str]) -> tuple[list[str], list[int]]:
         some = self.draw(st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True))
         for name in some:
             old = self.fleet.members[name]
-            self.fleet.set(replace(self.member(old.key, name, old.parent), generation=old.generation + 1))
+            new = self.member(old.key, name, old.parent)
+            self.fleet.set(replace(new, uuid=old.uuid, generation=old.generation + 1))
         return some, []
 
     def rename(self, names: list[str]) -> tuple[list[str], list[int]]:
