@@ -215,17 +215,18 @@ def subsets(names: tuple[str, ...]) -> tuple[frozenset[str], ...]:
 def make_world(choose: Choose, most: int = 6, nested_sharing: bool = True) -> World:
     """Up to `most` providers in trees; some share, and not only roots do unless `nested_sharing` is denied.
 
-    In half of the worlds those that share have the disks and are in one aggregate with most others.
+    A third of the worlds are rich; in another third those that share have all the disks and are in one aggregate with
+    most others.
     """
     places: list[Place] = []
-    disks_are_shared = choose((False, True))
+    kind = choose(("any", "rich", "shared disks"))
     for number in range(choose((1, 2, 3, *range(3, most + 1), *range(3, most + 1)))):
         parent = choose((None, *(place.name for place in places)))
         shares = (nested_sharing or parent is None) and choose(SOMETIMES)
-        offers: Sequence[tuple[str, ...]] = OFFERS
+        offers: Sequence[tuple[str, ...]] = OFFERS[4:] if kind == "rich" else OFFERS
         aggregates = subsets(AGGREGATES)
-        if disks_are_shared:
-            offers = (("DISK_GB",),) if shares else ((), ("VCPU",), ("MEMORY_MB",), ("VCPU", "MEMORY_MB"))
+        if kind == "shared disks":
+            offers = (("DISK_GB",),) if shares else ((), ("VCPU",), ("VCPU", "MEMORY_MB"), ("VCPU", "MEMORY_MB"))
             aggregates = (*aggregates, *(frozenset({AGGREGATES[0]}),) * len(aggregates))
         stocks = {name: (choose(STOCKS), choose(USES)) for name in choose(offers)}
         traits = choose(subsets(TRAITS)) | (frozenset({SHARING_TRAIT}) if shares else frozenset())
@@ -234,39 +235,42 @@ def make_world(choose: Choose, most: int = 6, nested_sharing: bool = True) -> Wo
 
 
 def label_filters(names: tuple[str, ...], any_of: bool = True) -> tuple[LabelFilter, ...]:
-    """Filters that can be met (nothing required is wholly forbidden), most of them empty."""
+    """Filters that can be met: nothing required is wholly forbidden."""
     one = [LabelFilter((frozenset({name}),)) for name in names]
     two = [LabelFilter((frozenset({name}), frozenset({other}))) for name, other in combinations(names, 2)]
     not_one = [LabelFilter((), frozenset({name})) for name in names]
     both = [LabelFilter((frozenset({name}),), frozenset({other})) for name, other in combinations(names, 2)]
-    some = [*one, *not_one, *two, *both]
-    if any_of:
-        either = [frozenset(pair) for pair in combinations(names, 2)]
-        some += [LabelFilter((pair,)) for pair in either]
-        some += [LabelFilter((either[0], either[-1])), LabelFilter((either[0],), frozenset({names[0]}))]
-    return (*some, *(LabelFilter(),) * (7 * len(some)))
+    if not any_of:
+        return (*one, *not_one, *two, *both)
+    either = [frozenset(pair) for pair in combinations(names, 2)]
+    of_any = [LabelFilter((pair,)) for pair in either]
+    more = (LabelFilter((either[0], either[-1])), LabelFilter((either[0],), frozenset({names[0]})))
+    return (*one, *not_one, *two, *both, *of_any, *more)
 
 
+NO_FILTER = LabelFilter()
 TRAIT_FILTERS = label_filters(TRAITS)
-ROOT_FILTERS = (*(LabelFilter(),) * 60, *label_filters(TRAITS, any_of=False))
+ROOT_FILTERS = label_filters(TRAITS, any_of=False)
 AGGREGATE_FILTERS = label_filters(tuple(uuid_of(name) for name in (*AGGREGATES, NOWHERE)))
+ASPECTS = ("", "", "", "", "", "traits", "traits", "member_of", "tree", "all")
+"""What a group asks for beside resources; mostly one thing, so that each is often the one that matters."""
 
 
 def make_group(choose: Choose, suffix: str, world: World, with_resources: bool = True) -> RequestGroup:
     """One request group; without resources it asks for something else."""
-    names = choose((*OFFERS[1:4] * (4 if suffix else 2), *OFFERS[4:])) if with_resources else ()
-    traits, member_of = choose(TRAIT_FILTERS), choose(AGGREGATE_FILTERS)
-    trees = (*(place.name for place in world.places), NOWHERE)
-    tree = choose((*(None,) * (7 * len(trees)), *trees))
-    if not (with_resources or traits or member_of or tree):
-        traits = LabelFilter((), frozenset({TRAITS[0]}))
+    aspect = choose(ASPECTS if with_resources else ASPECTS[5:])
+    several = OFFERS[4:]
+    names = choose((*OFFERS[1:4] * (3 if suffix else 1), *several)) if with_resources else ()
+    traits = choose(TRAIT_FILTERS) if aspect in {"traits", "all"} else NO_FILTER
+    member_of = choose(AGGREGATE_FILTERS) if aspect in {"member_of", "all"} else NO_FILTER
+    tree = choose((NOWHERE, *(place.name for place in (*world.places, *world.places)))) if aspect == "tree" else None
     resources = {name: choose((1, 1, 2)) for name in names}
     return RequestGroup(suffix, resources, traits, member_of, tree and uuid_of(tree))
 
 
 def make_request(choose: Choose, world: World) -> CandidateRequest:
     """A question that the wire would let through."""
-    suffixes = ["_A", "_B", "_C"][: choose((0, 0, 1, 1, 2, 3))]
+    suffixes = ["_A", "_B", "_C"][: choose((0, 0, 0, 1, 1, 2, 3))]
     resourceless: set[str] = set()
     if choose(SOMETIMES) and suffixes:
         resourceless.add(choose(suffixes))
@@ -278,7 +282,7 @@ def make_request(choose: Choose, world: World) -> CandidateRequest:
     return CandidateRequest(
         tuple(asked),
         group_policy=policy if len(suffixes) > 1 else None,
-        root_traits=choose(ROOT_FILTERS),
+        root_traits=choose(ROOT_FILTERS) if choose((*(False,) * 5, True)) else NO_FILTER,
         same_subtrees=(subtree | resourceless,) if subtree or resourceless else (),
         limit=choose((None, None, 1, 3)),
         nested=choose((True, True, True, False)),
