@@ -76,8 +76,30 @@ class Pauses:
         return self._seconds
 
 
+class _Wake:
+    """Wakes the main loop, in place of Granian's `threading.Event`, whose lock is not for signal handlers.
+
+    When a terminal or a supervisor signals the whole group, a worker's end and the signal come together: the handler
+    then waited for a lock that its own thread held, and the service never ended (seen). Plain attributes need none.
+    """
+
+    def __init__(self, is_told_to_stop: Callable[[], bool]) -> None:
+        self._is_told_to_stop = is_told_to_stop
+        self._is_set = False
+
+    def set(self) -> None:
+        self._is_set = True
+
+    def clear(self) -> None:
+        self._is_set = self._is_told_to_stop()  # never forget that
+
+    def wait(self) -> None:
+        while not self._is_set and not self._is_told_to_stop():
+            time.sleep(WAKE_SECONDS)
+
+
 def _server(settings: Settings, connections_max: int) -> Server:
-    return Server(
+    server = Server(
         "ullage",
         address=settings.host,
         port=settings.port,
@@ -92,6 +114,9 @@ def _server(settings: Settings, connections_max: int) -> Server:
         respawn_failed_workers=True,
         workers_kill_timeout=settings.stop_seconds_max,
     )
+    wake = _Wake(lambda: bool(server.interrupt_signal))
+    server.main_loop_interrupt = wake  # type: ignore[assignment] # Granian calls set, clear and wait alone
+    return server
 
 
 def _run(server: Server, settings: Settings) -> bool:
@@ -150,3 +175,7 @@ def _connections(wanted: int) -> int:
     if possible < wanted:
         LOG.warning("connections_max is %d, but the system allows %d", wanted, possible)
     return max(possible, 16)
+
+
+WAKE_SECONDS = 0.05
+"""How soon the main process, which else only sleeps, sees that a worker ended or that it shall stop."""
