@@ -41,7 +41,11 @@ def create_provider(faults: Faults) -> c.Command:
     taken = "ProviderExists" in faults
     uuid = A if taken and not own else uuid_of("new")
     parent = uuid if own else NOWHERE if unknown else B
-    return c.CreateProvider(uuid, "a" if taken else "new", parent)
+    inventories = {"MEMORY_MB": TOO_MUCH_RESERVED} if "ReservedTooLarge" in faults else {"VCPU": Inventory(8)}
+    if "UnknownResourceClass" in faults:
+        inventories["CUSTOM_NONE"] = Inventory(1)
+    traits = frozenset({"CUSTOM_NONE"} if "UnknownTraits" in faults else ())
+    return c.CreateProvider(uuid, "a" if taken else "new", parent, inventories, traits)
 
 
 def update_provider(faults: Faults) -> c.Command:

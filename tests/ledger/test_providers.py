@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ledger.memory import MemoryWorld
 from ledger.scenes import add_host, claim, generation, refusal, replace, uuid_of, world_with
+from ullage.ledger.book import InventoryRow
 from ullage.model.commands import (
     ClearInventories,
     CreateProvider,
@@ -24,6 +25,7 @@ from ullage.model.errors import (
     ReparentingNotAllowed,
     UnknownParent,
 )
+from ullage.model.inventory import Inventory
 from ullage.model.provider import Provider
 
 A, B, C, D, E, F = (uuid_of(name) for name in "abcdef")
@@ -47,6 +49,18 @@ def roots(world: MemoryWorld) -> str:
 def test_a_new_provider_starts_at_generation_0_as_its_own_root() -> None:
     world = MemoryWorld()
     assert world.do(CreateProvider(A, "a")) == Provider(A, "a", 0, None, A)
+
+
+def test_a_new_provider_may_come_with_all_that_it_has() -> None:
+    world = world_with(a={})
+    world.do(EnsureTrait("CUSTOM_T"))
+    aggregate = uuid_of("agg")
+    inventories, traits = {"VCPU": Inventory(8)}, frozenset({"CUSTOM_T"})
+    command = CreateProvider(B, "b", A, inventories, traits, frozenset({aggregate}))
+    assert world.do(command) == Provider(B, "b", 0, A, A)
+    assert world.inventories[B] == {"VCPU": InventoryRow(Inventory(8), 0)}
+    assert world.provider_traits[B] == traits
+    assert world.provider_aggregates[B] == {aggregate}
 
 
 def test_a_new_child_has_the_root_of_its_parent_and_stamps_it() -> None:

@@ -88,6 +88,9 @@ class Auditor:
         match command:
             case c.CreateProvider():
                 self._put(command.uuid, command.name, 0, command.parent_uuid)
+                self._stock(command.uuid, dict(command.inventories))
+                _set_or_drop(state.traits, command.uuid, command.traits)
+                _set_or_drop(state.aggregates, command.uuid, command.aggregates)
             case c.UpdateProvider():
                 _, generation, parent, _ = state.providers[command.uuid]
                 new_parent = parent if command.parent_uuid is NOT_SAID else command.parent_uuid

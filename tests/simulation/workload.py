@@ -7,6 +7,7 @@ and what exists are taken from a State, which may be older than what the command
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from random import Random
 from typing import TypeVar
 from uuid import UUID
@@ -125,7 +126,15 @@ class Workload:
 
     def _create_provider(self, state: State) -> c.Command:
         parent = self._provider(state) if self._chance(50) else None
-        return c.CreateProvider(self.random.choice(PROVIDERS), self.random.choice(NAMES), parent)
+        create = c.CreateProvider(self.random.choice(PROVIDERS), self.random.choice(NAMES), parent)
+        if self._chance(50):
+            return create
+        return replace(
+            create,
+            inventories=self._inventories(),
+            traits=frozenset(self._some(TRAITS, 2)),
+            aggregates=frozenset(self._some(AGGREGATES, 2)),
+        )
 
     def _update_provider(self, state: State) -> c.Command:
         uuid = self._provider(state)

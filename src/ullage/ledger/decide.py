@@ -32,7 +32,14 @@ DECISIONS: Mapping[type[Command], Decision] = {
     commands.CreateProvider: Decision(
         providers.needs_of_create,
         providers.decide_create,
-        (errors.ProviderOwnParent, errors.UnknownParent, errors.ProviderExists),
+        (
+            errors.ProviderOwnParent,
+            errors.UnknownParent,
+            errors.ProviderExists,
+            errors.ReservedTooLarge,
+            errors.UnknownResourceClass,
+            errors.UnknownTraits,
+        ),
     ),
     commands.UpdateProvider: Decision(
         providers.needs_of_update,

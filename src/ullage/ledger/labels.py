@@ -5,6 +5,8 @@ The catalogue commands that ask about the use of a name share no batch: a Book c
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ullage.ledger.book import Draft, LabelRow
 from ullage.ledger.needs import Needs
 from ullage.ledger.rows import check_generation, existing_provider, raise_generation
@@ -48,14 +50,19 @@ def decide_set_traits(draft: Draft, command: SetProviderTraits) -> TraitsNow:
     """Replace a provider's traits; the generation rises only if they change."""
     provider = existing_provider(draft, command.provider_uuid)
     check_generation(provider, command.generation)
-    unknown = tuple(sorted(name for name in command.traits if draft.traits.get(name) is None))
-    if unknown:
-        raise UnknownTraits(unknown)
+    check_traits(draft, command.traits)
     generation = provider.generation
     if command.traits != (draft.provider_traits.get(provider.uuid) or frozenset()):
         draft.provider_traits.put(provider.uuid, command.traits)
         generation = raise_generation(draft, provider)
     return TraitsNow(generation, tuple(sorted(command.traits)))
+
+
+def check_traits(draft: Draft, names: Iterable[str]) -> None:
+    """Raises UnknownTraits with all names that are no traits."""
+    unknown = tuple(sorted(name for name in names if draft.traits.get(name) is None))
+    if unknown:
+        raise UnknownTraits(unknown)
 
 
 def needs_of_clear_traits(command: ClearProviderTraits) -> Needs:

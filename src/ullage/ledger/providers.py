@@ -6,6 +6,8 @@ from collections import defaultdict
 from dataclasses import replace
 
 from ullage.ledger.book import Draft, ProviderRow
+from ullage.ledger.inventories import check_classes, check_reserved, merged_offers
+from ullage.ledger.labels import check_traits
 from ullage.ledger.needs import Needs
 from ullage.ledger.rows import existing_provider, offers_of
 from ullage.model.allocation import NOT_SAID
@@ -23,8 +25,13 @@ from ullage.model.provider import Provider
 
 
 def needs_of_create(command: CreateProvider) -> Needs:
-    """The uuid and the name that must be free, and the parent."""
-    needs = Needs(providers={command.uuid}, provider_names={command.name})
+    """The uuid and the name that must be free, the parent, and the names of what it shall have."""
+    needs = Needs(
+        providers={command.uuid},
+        provider_names={command.name},
+        resource_classes=set(command.inventories),
+        traits=set(command.traits),
+    )
     if command.parent_uuid is not None:
         needs.parents.add(command.parent_uuid)
         needs.providers.add(command.parent_uuid)
@@ -32,7 +39,7 @@ def needs_of_create(command: CreateProvider) -> Needs:
 
 
 def decide_create(draft: Draft, command: CreateProvider) -> Provider:
-    """Insert a provider at generation 0 that offers nothing."""
+    """Insert a provider at generation 0 with all that the command gives it."""
     root_uuid = command.uuid
     if command.parent_uuid is not None:
         if command.parent_uuid == command.uuid:
@@ -43,12 +50,15 @@ def decide_create(draft: Draft, command: CreateProvider) -> Provider:
         raise ProviderExists("uuid", command.uuid)
     if draft.provider_names.get(command.name) is not None:
         raise ProviderExists("name", command.name)
+    check_reserved(command.uuid, command.inventories, may_equal=True)
+    check_classes(draft, command.inventories, "inventory")
+    check_traits(draft, command.traits)
     row = ProviderRow(command.uuid, command.name, 0, command.parent_uuid, root_uuid)
     draft.providers.put(row.uuid, row)
     draft.provider_names.put(row.name, row.uuid)
-    draft.inventories.put(row.uuid, {})
-    draft.provider_traits.put(row.uuid, frozenset())
-    draft.provider_aggregates.put(row.uuid, frozenset())
+    draft.inventories.put(row.uuid, merged_offers({}, command.inventories))
+    draft.provider_traits.put(row.uuid, command.traits)
+    draft.provider_aggregates.put(row.uuid, command.aggregates)
     return _as_provider(row)
 
 

@@ -8,7 +8,7 @@ a microversion arrive as named arguments.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ullage.model.allocation import NOT_SAID, Claim, NotSaid
 from ullage.model.inventory import Inventory
@@ -17,11 +17,16 @@ from ullage.model.provider import Provider
 
 @dataclass(frozen=True, slots=True)
 class CreateProvider:
-    """Answers `Provider`, at generation 0."""
+    """Made with all that it has, if that is known already: one decision instead of four. Answers `Provider`, at
+    generation 0.
+    """
 
     uuid: str
     name: str
     parent_uuid: str | None = None
+    inventories: Mapping[str, Inventory] = field(default_factory=dict)
+    traits: frozenset[str] = frozenset()
+    aggregates: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
