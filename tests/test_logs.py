@@ -6,6 +6,7 @@ import io
 import logging
 import re
 import threading
+import time
 
 from ullage import logs
 
@@ -67,6 +68,25 @@ def test_a_line_that_comes_while_others_are_written_is_written_too() -> None:
     handler.handle(a_record("first"))
     handler.flush()
     assert stream.getvalue() == "first\nsecond\n"
+
+
+def test_lines_that_come_close_together_are_written_together() -> None:
+    class Counting(io.StringIO):
+        writes = 0
+
+        def write(self, text: str) -> int:
+            self.writes += 1
+            return super().write(text)
+
+    stream = Counting()
+    handler = logs.WriterHandler(stream)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    for number in range(100):
+        handler.handle(a_record(f"{number}"))
+        time.sleep(0)  # lets the writer run if it wants to
+    handler.flush()
+    assert stream.getvalue().count("\n") == 100
+    assert stream.writes < 20
 
 
 def test_a_reader_that_goes_away_stops_nobody() -> None:

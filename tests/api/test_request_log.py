@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
+import warnings
 
 import pytest
 
 from api.stand import ADMIN, JSON, an_app, ask
-from ullage.api.http import Request
+from ullage.api import request_log
+from ullage.api.http import Request, Response
+from ullage.api.request_log import Visit
 
 OUTER = "req-11111111-2222-3333-4444-555555555555"
 
@@ -65,6 +69,36 @@ def test_nothing_that_was_sent_can_forge_a_line_or_a_field(lines: pytest.LogCapt
 def test_tokens_and_bodies_stay_out_of_it(lines: pytest.LogCaptureFixture) -> None:
     ask(an_app(), "POST", "/resource_providers", {"x-auth-token": "secret:secret", **JSON}, b"secret")
     assert "secret" not in only(lines)
+
+
+def test_no_two_requests_share_an_id_not_even_in_two_processes() -> None:
+    def ids() -> list[str]:
+        return [Visit().request_id for _ in range(100)]
+
+    before = ids()
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # there are threads; the child asks nothing of them
+        child = os.fork()
+    if child == 0:
+        os.write(writing, "\n".join(ids()).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    of_the_child = os.read(reading, 100_000).decode().split("\n")
+    every = [*before, *of_the_child, *ids()]
+    assert len(set(every)) == 300
+    assert all(re.fullmatch(r"req-[a-f0-9]{8}(-[a-f0-9]{4}){3}-[a-f0-9]{12}", each) for each in every)
+
+
+def test_a_line_costs_nothing_when_it_is_not_wanted(lines: pytest.LogCaptureFixture) -> None:
+    class Unread(bytes):
+        def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+            raise AssertionError("the line was made")
+
+    lines.set_level(logging.WARNING, "ullage.request")
+    visit = Visit()
+    request_log.finish(visit, Request("GET", Unread(b"/"), Unread(b"a"), {}), Response(200))
+    assert not lines.records
 
 
 def test_a_long_address_is_cut(lines: pytest.LogCaptureFixture) -> None:

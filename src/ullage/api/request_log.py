@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import os
 import re
 import time
 from dataclasses import dataclass, field
@@ -20,8 +22,23 @@ _URI_LENGTH_MAX = 2000
 _UNSAFE = re.compile(r"[^!#-\[\]-~]")  # all but visible ASCII; the quote and the backslash would forge other fields
 
 
-def _request_id() -> str:
-    return f"req-{uuid4()}"
+class _RequestIds:
+    """Request ids in the form of random uuids: a random beginning for each process, then a count. A uuid drawn anew
+    costs ten times as much, which is felt in a claim of 100 microseconds."""
+
+    def __init__(self) -> None:
+        self._renew()
+        os.register_at_fork(after_in_child=self._renew)
+
+    def _renew(self) -> None:
+        self._beginning = f"req-{str(uuid4())[:-12]}"
+        self._count = itertools.count()  # next() is one step, so that no two threads get one number
+
+    def __call__(self) -> str:
+        return f"{self._beginning}{next(self._count):012x}"
+
+
+_request_id = _RequestIds()
 
 
 @dataclass(slots=True)

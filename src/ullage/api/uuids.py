@@ -26,6 +26,8 @@ def is_any_spelling(text: str) -> bool:
 
 def from_any_spelling(text: str) -> str | None:
     """The lower-case dashed form of a uuid in any spelling, or None if the text is none."""
+    if _DASHED.match(text) is not None:  # nearly always, and at a fifth of the cost
+        return text.lower()
     if _ANY_SPELLING.match(text) is None:
         return None
     return str(uuid_module.UUID(_DRESS.sub("", text)))
