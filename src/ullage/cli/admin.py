@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ullage.cli.load import CHUNK
 from ullage.cli.trouble import Trouble
 from ullage.engine.select import select
 from ullage.model.allocation import ConsumerAllocations
@@ -90,7 +91,7 @@ class DatabaseTarget:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._committer = Committer(store)
+        self._committer = Committer(store, batch_max=CHUNK)
 
     def close(self) -> None:
         """Stop writing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from types import TracebackType
 from typing import Any
 from urllib.parse import quote
@@ -148,12 +148,11 @@ class Client:
             case EnsureTrait(name):
                 return self._ensured(f"/traits/{quote(name)}")
             case CreateProvider():
-                return _provider(self._send("POST", "/resource_providers", _named(command) | {"uuid": command.uuid}))
+                return self._create(command)
             case UpdateProvider():
                 return _provider(self._send("PUT", f"/resource_providers/{command.uuid}", _named(command)))
             case SetInventories(uuid, generation, inventories):
-                body = {"inventories": {name: asdict(each) for name, each in inventories.items()}}
-                found = self._set(uuid, "inventories", generation, body)
+                found = self._set(uuid, "inventories", generation, _inventories_body(inventories))
                 return InventoriesNow(found["resource_provider_generation"], _inventories(found))
             case SetProviderTraits(uuid, generation, traits):
                 found = self._set(uuid, "traits", generation, {"traits": sorted(traits)})
@@ -165,6 +164,19 @@ class Client:
                 self._send("POST", "/allocations", {claim.consumer_uuid: _claim(claim) for claim in claims})
                 return None
         raise TypeError(f"{type(command).__name__} is not sent over HTTP")
+
+    def _create(self, command: CreateProvider) -> Provider:
+        """A provider and, by one request each, all that it has."""
+        made = _provider(self._send("POST", "/resource_providers", _named(command) | {"uuid": command.uuid}))
+        generation = made.generation
+        for what, has, body in (
+            ("inventories", command.inventories, _inventories_body(command.inventories)),
+            ("traits", command.traits, {"traits": sorted(command.traits)}),
+            ("aggregates", command.aggregates, {"aggregates": sorted(command.aggregates)}),
+        ):
+            if has:
+                generation = self._set(made.uuid, what, generation, body)["resource_provider_generation"]
+        return replace(made, generation=generation)
 
     def _set(self, uuid: str, what: str, generation: int, body: Mapping[str, object]) -> Any:
         whole = {**body, "resource_provider_generation": generation}
@@ -222,6 +234,10 @@ def _provider(found: Mapping[str, Any]) -> Provider:
 def _inventories(found: Mapping[str, Any]) -> dict[str, Inventory]:
     fields = Inventory.__slots__
     return {name: Inventory(**{field: each[field] for field in fields}) for name, each in found["inventories"].items()}
+
+
+def _inventories_body(inventories: Mapping[str, Inventory]) -> dict[str, object]:
+    return {"inventories": {name: asdict(each) for name, each in inventories.items()}}
 
 
 def _named(command: CreateProvider | UpdateProvider) -> dict[str, object]:

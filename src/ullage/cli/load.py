@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import Protocol, TypeVar
 
 from ullage.cli.expand import Plan, PlannedConsumer, PlannedProvider
@@ -35,7 +37,7 @@ from ullage.model.names import is_custom_name
 from ullage.model.provider import Provider
 from ullage.model.refusal import Refusal
 
-CHUNK = 250
+CHUNK = 1_000
 """Commands handed over at a time: enough to share commits, few enough for the bar to move."""
 
 Planned = TypeVar("Planned", PlannedProvider, PlannedConsumer)
@@ -110,15 +112,16 @@ class _Loader:
         self._uuids: dict[str, str] = {}
         """By provider name: a provider that is there under another uuid than a made one keeps its own."""
         self._generations: dict[str, int] = {}
-        self._new: set[str] = set()
+        """Of the providers that were there already, by uuid; new ones get all that they have when they are made."""
         self.tally = Tally()
 
     def load(self, plan: Plan) -> None:
         self._labels(plan)
         self._providers(plan.providers)
-        self._stage("inventories", plan.providers, self._inventories)
-        self._stage("traits", plan.providers, self._traits)
-        self._stage("aggregates", plan.providers, self._aggregates)
+        there = [each for each in plan.providers if self._uuids[each.name] in self._generations]
+        self._stage("inventories", there, self._inventories)
+        self._stage("traits", there, self._traits)
+        self._stage("aggregates", there, self._aggregates)
         self._stage("consumers", plan.consumers, self._consumer)
 
     def _labels(self, plan: Plan) -> None:
@@ -135,6 +138,7 @@ class _Loader:
                     )
                 if name not in known:
                     changes.append((where, command(name)))
+        self._progress.begin("custom names", len(changes))
         self._write("custom names", changes)
 
     def _providers(self, planned: Sequence[PlannedProvider]) -> None:
@@ -142,44 +146,42 @@ class _Loader:
         by_name = {provider.name: provider for provider in there}
         by_uuid = {provider.uuid: provider for provider in there}
         self._progress.begin("providers", len(planned))
-        for depth in range(max((each.depth for each in planned), default=-1) + 1):
-            changes: list[Change] = []
-            for each in (each for each in planned if each.depth == depth):
-                found = by_name.get(each.name) or by_uuid.get(each.uuid)
-                if found and each.uuid_is_stated and found.uuid != each.uuid:
-                    raise FleetError(each.where, f"'{each.name}' is there already, with the uuid {found.uuid}")
-                changes.extend((each.where, command) for command in self._provider(each, found))
-            self._write("providers", changes, begun=True)
+        for _, level in groupby(planned, attrgetter("depth")):  # parents are made before their children
+            found = ((each, by_name.get(each.name) or by_uuid.get(each.uuid)) for each in level)
+            self._write(
+                "providers", ((each.where, command) for each, at in found if (command := self._provider(each, at)))
+            )
         self._unchanged("providers", len(planned) - self.tally.written["providers"])
 
-    def _provider(self, planned: PlannedProvider, found: Provider | None) -> list[Command]:
+    def _provider(self, planned: PlannedProvider, found: Provider | None) -> Command | None:
+        if found and planned.uuid_is_stated and found.uuid != planned.uuid:
+            raise FleetError(planned.where, f"'{planned.name}' is there already, with the uuid {found.uuid}")
         uuid = found.uuid if found else planned.uuid
         self._uuids[planned.name] = uuid
         parent_uuid = self._uuids[planned.parent_name] if planned.parent_name is not None else None
         if found is None:
-            self._new.add(uuid)
-            self._generations[uuid] = 0
-            return [CreateProvider(uuid, planned.name, parent_uuid)]
+            whole = planned.inventories, planned.traits, planned.aggregates
+            return CreateProvider(uuid, planned.name, parent_uuid, *whole)
         self._generations[uuid] = found.generation
         if (found.name, found.parent_uuid) == (planned.name, parent_uuid):
-            return []
-        return [UpdateProvider(uuid, planned.name, parent_uuid)]
+            return None
+        return UpdateProvider(uuid, planned.name, parent_uuid)
 
     def _inventories(self, planned: PlannedProvider) -> Command | None:
         uuid = self._uuids[planned.name]
-        there = {} if uuid in self._new else self._target.inventories(uuid)
+        there = self._target.inventories(uuid)
         if there == planned.inventories:
             return None
         return SetInventories(uuid, self._generations[uuid], planned.inventories)
 
     def _traits(self, planned: PlannedProvider) -> Command | None:
         uuid = self._uuids[planned.name]
-        there = frozenset() if uuid in self._new else self._target.provider_traits(uuid)
+        there = self._target.provider_traits(uuid)
         return None if there == planned.traits else SetProviderTraits(uuid, self._generations[uuid], planned.traits)
 
     def _aggregates(self, planned: PlannedProvider) -> Command | None:
         uuid = self._uuids[planned.name]
-        there = frozenset() if uuid in self._new else self._target.provider_aggregates(uuid)
+        there = self._target.provider_aggregates(uuid)
         if there == planned.aggregates:
             return None
         return SetProviderAggregates(uuid, self._generations[uuid], planned.aggregates)
@@ -204,33 +206,36 @@ class _Loader:
 
     def _stage(self, stage: str, planned: Sequence[Planned], change: Callable[[Planned], Command | None]) -> None:
         self._progress.begin(stage, len(planned))
-        for start in range(0, len(planned), CHUNK):
-            chunk = planned[start : start + CHUNK]
-            commands = [(each.where, change(each)) for each in chunk]
-            wanted = [(where, command) for where, command in commands if command is not None]
-            self._write(stage, wanted, begun=True)
-            self._unchanged(stage, len(chunk) - len(wanted))
+        before = self.tally.written[stage]
+        self._write(stage, ((each.where, command) for each in planned if (command := change(each)) is not None))
+        self._unchanged(stage, len(planned) - (self.tally.written[stage] - before))
 
     def _unchanged(self, stage: str, count: int) -> None:
         self.tally.unchanged[stage] += count
         self._progress.advance(count)
 
-    def _write(self, stage: str, changes: Sequence[Change], *, begun: bool = False) -> None:
-        if not begun:
-            self._progress.begin(stage, len(changes))
-        for start in range(0, len(changes), CHUNK):
-            chunk = changes[start : start + CHUNK]
+    def _write(self, stage: str, changes: Iterable[Change]) -> None:
+        waiting = iter(changes)
+        while chunk := list(islice(waiting, CHUNK)):
             outcomes = self._target.run_all([command for _, command in chunk])
-            done = sum(not isinstance(outcome, Refusal) for outcome in outcomes)
-            self.tally.written[stage] += done
-            self._progress.advance(done)
+            refused: list[FleetError] = []
             for (where, command), outcome in zip(chunk, outcomes, strict=True):
                 if isinstance(outcome, Refusal):
-                    raise FleetError(where, str(outcome))
-                self._remember(command, outcome)
+                    refused.append(FleetError(where, str(outcome)))
+                else:
+                    self._count(stage, command, outcome)
+            self._progress.advance(len(chunk) - len(refused))
+            if refused:
+                raise refused[0]
 
-    def _remember(self, command: Command, outcome: Result) -> None:
-        if isinstance(outcome, InventoriesNow | TraitsNow | AggregatesNow) and isinstance(
+    def _count(self, stage: str, command: Command, outcome: Result) -> None:
+        """Note what was written, and the generations that writes to come will ask for."""
+        self.tally.written[stage] += 1
+        if isinstance(command, CreateProvider):
+            self.tally.written["inventories"] += bool(command.inventories)
+            self.tally.written["traits"] += bool(command.traits)
+            self.tally.written["aggregates"] += bool(command.aggregates)
+        elif isinstance(outcome, InventoriesNow | TraitsNow | AggregatesNow) and isinstance(
             command, SetInventories | SetProviderTraits | SetProviderAggregates
         ):
             self._generations[command.provider_uuid] = outcome.generation
