@@ -14,7 +14,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 
-from ullage.engine.patch import Delta, InventoryRow, ProviderRow, patch
+from ullage.engine.patch import Delta, patch
+from ullage.engine.rows import InventoryRow, ProviderRow
 from ullage.engine.search import search
 from ullage.engine.select import select
 from ullage.engine.snapshot import Snapshot

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from ullage.engine.patch import Delta, InventoryRecord, ProviderRecord, patch
+from ullage.engine.patch import Delta, patch
+from ullage.engine.rows import InventoryRecord, ProviderRecord
 from ullage.engine.snapshot import Snapshot
 from ullage.model.candidate import Answer
 from ullage.model.inventory import Inventory

@@ -17,7 +17,8 @@ from uuid import NAMESPACE_OID, uuid5
 
 from hypothesis import strategies as st
 
-from ullage.engine.patch import Delta, InventoryRecord, ProviderRecord
+from ullage.engine.patch import Delta
+from ullage.engine.rows import InventoryRecord, ProviderRecord
 from ullage.model.inventory import Inventory
 from ullage.model.names import SHARING_TRAIT
 from ullage.model.request import CandidateRequest, GroupPolicy, LabelFilter, ProviderFilter, RequestGroup, Strategy

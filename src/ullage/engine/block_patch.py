@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,6 @@ from ullage.engine.block import (
     Block,
     Integers,
     Mask,
-    Objects,
     Stock,
 )
 
@@ -168,8 +167,3 @@ def _with(column: npt.NDArray[Any], at: Integers, values: npt.NDArray[Any]) -> n
         pieces += (column[start:stop], values[number : number + 1])
         start = stop
     return np.concatenate([*pieces, column[start:]])
-
-
-def object_column(values: Iterable[object], count: int) -> Objects:
-    """Values as a column; tuples stay elements, where plain assignment would make further dimensions of them."""
-    return np.fromiter(values, np.object_, count)

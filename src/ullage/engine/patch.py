@@ -7,50 +7,19 @@ look-ups. It never rebuilds what depends on all providers, because nothing does.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from ullage.engine.block import NO_KEY, PLACE_BITS, PLACE_MASK, Block, Integers, Stock, capacities, entries_of
-from ullage.engine.block_patch import BlockChange, block_after, object_column
+from ullage.engine.block import PLACE_BITS, PLACE_MASK, Block, Stock
+from ullage.engine.block_patch import BlockChange, block_after
+from ullage.engine.builder import SnapshotBuilder
 from ullage.engine.persistent import ShardedMap
+from ullage.engine.rows import InventoryRow, LinkRow, Links, ProviderRow, link_columns, provider_columns, stock_columns
 from ullage.engine.snapshot import Snapshot
-
-
-class ProviderRecord(NamedTuple):
-    """A provider's own columns; keys are the integers that storage knows it by."""
-
-    key: int
-    uuid: str
-    name: str
-    generation: int
-    parent_key: int | None
-    root_key: int
-    updated_us: int
-
-
-class InventoryRecord(NamedTuple):
-    """What one provider offers of one class, with what is used of it."""
-
-    provider_key: int
-    class_key: int
-    total: int
-    reserved: int
-    min_unit: int
-    max_unit: int
-    step_size: int
-    allocation_ratio: float
-    used: int
-
-
-ProviderRow = tuple[int, str, str, int, int | None, int, int]
-"""A `ProviderRecord` or a plain tuple like it."""
-InventoryRow = tuple[int, int, int, int, int, int, int, float, int]
-"""An `InventoryRecord` or a plain tuple like it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +32,9 @@ class Delta:
 
     providers: Sequence[ProviderRow] = ()
     inventories: Sequence[InventoryRow] = ()
-    traits: Sequence[tuple[int, int]] = ()
+    traits: Sequence[LinkRow] = ()
     """(provider key, trait key)"""
-    aggregates: Sequence[tuple[int, int]] = ()
+    aggregates: Sequence[LinkRow] = ()
     """(provider key, aggregate key)"""
     deleted_providers: Sequence[int] = ()
     class_names: Mapping[int, str] = field(default_factory=dict)
@@ -80,14 +49,15 @@ class Delta:
 
 def patch(snapshot: Snapshot, delta: Delta) -> Snapshot:
     """The snapshot after a change. Never edits its argument; copies the touched blocks only."""
-    base = _with_names(Snapshot.empty() if delta.complete else snapshot, delta)
+    if delta.complete:
+        return _built(delta)
+    base = _with_names(snapshot, delta)
     if not delta.providers and not delta.deleted_providers:
         return base
     written = sorted(delta.providers, key=itemgetter(0))
-    keys = _integers(written, 0)
     before = _Before.of(base, written, delta.deleted_providers)
     descendants, branched = _descendants_after(base, before, written)
-    changes = _changes_by_block(delta, written, keys)
+    changes = _changes_by_block(delta, written)
     for key in delta.deleted_providers:
         changes[key >> PLACE_BITS].deleted.append(key & PLACE_MASK)
     for key, is_branched in branched.items():
@@ -99,6 +69,16 @@ def patch(snapshot: Snapshot, delta: Delta) -> Snapshot:
         named_keys=_keys_after(base.named_keys, before.names, {row[2]: row[0] for row in written}),
         descendants=descendants,
     )
+
+
+def _built(delta: Delta) -> Snapshot:
+    builder = SnapshotBuilder()
+    builder.add_names(delta.class_names, delta.trait_names, delta.aggregate_uuids)
+    builder.add_providers(delta.providers)
+    builder.add_inventories(delta.inventories)
+    builder.add_traits(delta.traits)
+    builder.add_aggregates(delta.aggregates)
+    return builder.finish()
 
 
 # Names
@@ -204,15 +184,17 @@ def _blocks_after(snapshot: Snapshot, changes: Mapping[int, BlockChange]) -> tup
     return tuple(blocks[number] for number in sorted(blocks))
 
 
-def _changes_by_block(delta: Delta, written: Sequence[ProviderRow], keys: Integers) -> defaultdict[int, BlockChange]:
+def _changes_by_block(delta: Delta, written: Sequence[ProviderRow]) -> defaultdict[int, BlockChange]:
     """The written providers and all that they have, block by block."""
     changes: defaultdict[int, BlockChange] = defaultdict(BlockChange)
-    stock = _Links.of(delta.inventories, keys)
-    traits = _Links.of(delta.traits, keys)
-    aggregates = _Links.of(delta.aggregates, keys)
-    columns = _provider_columns(written, keys)
-    columns |= {"classes": stock.tuples, "traits": traits.tuples, "aggregates": aggregates.tuples}
-    stock_columns = _stock_columns(delta.inventories)
+    columns = provider_columns(written)
+    keys = columns.pop("keys")
+    stock, traits, aggregates = (
+        Links.of(**link_columns(rows)) for rows in (delta.inventories, delta.traits, delta.aggregates)
+    )
+    for name, links in (("classes", stock), ("traits", traits), ("aggregates", aggregates)):
+        columns[name] = links.tuples(keys, {})
+    amounts = stock_columns(delta.inventories)
     for number in np.unique(keys >> PLACE_BITS).tolist():
         first, stop = keys.searchsorted((number << PLACE_BITS, (number + 1) << PLACE_BITS))
         change = changes[number]
@@ -221,65 +203,5 @@ def _changes_by_block(delta: Delta, written: Sequence[ProviderRow], keys: Intege
         change.trait_index = traits.index(number)[0]
         change.aggregate_index = aggregates.index(number)[0]
         entries, rows = stock.index(number)
-        change.stock = Stock(entries, *(column[rows] for column in stock_columns))
+        change.stock = Stock(entries, **{name: column[rows] for name, column in amounts.items()})
     return changes
-
-
-def _provider_columns(written: Sequence[ProviderRow], keys: Integers) -> dict[str, npt.NDArray[Any]]:
-    count = len(written)
-    parents = (NO_KEY if row[4] is None else row[4] for row in written)
-    return {
-        "parents": np.fromiter(parents, np.int64, count),
-        "roots": _integers(written, 5),
-        "generations": _integers(written, 3),
-        "updated_us": _integers(written, 6),
-        "uuids": object_column(map(itemgetter(1), written), count),
-        "names": object_column(map(itemgetter(2), written), count),
-    }
-
-
-def _stock_columns(rows: Sequence[InventoryRow]) -> tuple[npt.NDArray[Any], ...]:
-    """The columns of a `Stock` after its entries."""
-    ratio = np.fromiter(map(itemgetter(7), rows), np.float64, len(rows))
-    units = (np.fromiter(map(itemgetter(place), rows), np.int32, len(rows)) for place in (4, 5, 6))
-    return capacities(_integers(rows, 2), _integers(rows, 3), ratio), _integers(rows, 8), *units
-
-
-@dataclass(frozen=True)
-class _Links:
-    """Rows that begin with a provider key and a label key (a class, a trait or an aggregate), in order."""
-
-    keys: Integers
-    labels: Integers
-    order: Integers
-    """By provider key, then by label: which row stands there."""
-    tuples: npt.NDArray[np.object_]
-    """Per written provider the sorted tuple of its labels; equal ones are one object."""
-
-    @staticmethod
-    def of(rows: Sequence[tuple[Any, ...]], written: Integers) -> _Links:
-        keys, labels = _integers(rows, 0), _integers(rows, 1)
-        order = np.lexsort((labels, keys))
-        keys, labels = keys[order], labels[order]
-        starts = keys.searchsorted(written).tolist()
-        stops = keys.searchsorted(written, "right").tolist()
-        values = labels.tolist()
-        interned: dict[tuple[int, ...], tuple[int, ...]] = {}
-        tuples = (
-            interned.setdefault(found, found)
-            for found in (tuple(values[start:stop]) for start, stop in zip(starts, stops, strict=True))
-        )
-        return _Links(keys, labels, order, object_column(tuples, len(written)))
-
-    def index(self, number: int) -> tuple[Integers, Integers]:
-        """The sorted index entries of one block, and the row behind each."""
-        start, stop = self.keys.searchsorted((number << PLACE_BITS, (number + 1) << PLACE_BITS))
-        entries = entries_of(self.labels[start:stop], self.keys[start:stop] & PLACE_MASK)
-        by_label = entries.argsort()
-        return entries[by_label], self.order[start:stop][by_label]
-
-
-def _integers(rows: Sequence[tuple[Any, ...]], place: int) -> Integers:
-    get: Callable[[tuple[Any, ...]], Any] = itemgetter(place)
-    values: Iterable[Any] = map(get, rows)
-    return np.fromiter(values, np.int64, len(rows))

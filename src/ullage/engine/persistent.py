@@ -22,6 +22,12 @@ class ShardedMap(Generic[Key, Value]):
         self._shards = [empty] * SHARDS
         self._size = 0
 
+    @staticmethod
+    def of(items: Mapping[Key, Value]) -> ShardedMap[Key, Value]:
+        """A mapping of the same items."""
+        empty: ShardedMap[Key, Value] = ShardedMap()
+        return empty.changed(items) if items else empty
+
     def __len__(self) -> int:
         return self._size
 
