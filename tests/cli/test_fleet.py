@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
-from ullage.cli.fleet import FleetError, InventoryEntry, parse, read
+from ullage.cli.fleet import FleetError, InventoryEntry, _Loader, _QuickLoader, parse, read
 
 
 def fault(text: str, *, is_json: bool = False) -> FleetError:
@@ -56,6 +57,23 @@ def test_json_faults_are_named_too() -> None:
     assert "'a' is there twice" in fault('{"a": 1, "a": 2}', is_json=True).problem
     assert fault('{"providers": [{"name": 3}]}', is_json=True).path == "providers[0].name"
     assert "is not JSON" in fault("[" * 100_000, is_json=True).problem
+
+
+@pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
+def test_nesting_that_would_overrun_the_stack_is_a_fault(opening: str) -> None:
+    assert "is not YAML" in fault(opening * 100_000).problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "providers: [{name: a, numbers: '1-3', inventories: {VCPU: 8, DISK_GB: 0x10}, traits: [A, 'B']}]",
+        "templates: &all\n  t: {inventories: {VCPU: {total: 1, allocation_ratio: 1.5}}}\noverrides: {}\n",
+        "overrides: {a: {inventories: {VCPU: null, DISK_GB: ~}, without_traits: [on, no]}}",
+    ],
+)
+def test_the_quick_reader_reads_what_the_plain_one_reads(text: str) -> None:
+    assert yaml.load(text, Loader=_QuickLoader) == yaml.load(text, Loader=_Loader)
 
 
 def test_an_error_begins_with_the_file(tmp_path: Path) -> None:

@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 import msgspec
 import yaml
+from yaml.constructor import SafeConstructor
 
 from ullage.cli.trouble import Trouble
+
+NESTING_MAX = 400
+_BRACKETS = re.compile(r"[][{}]")
+_INDENTS = re.compile(r"^[ ?:-]+", re.MULTILINE)
 
 
 @dataclass(eq=False)
@@ -144,7 +152,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f" (did you mean '{matches[0]}'?)" if matches else ""
 
 
-class _Loader(yaml.SafeLoader):
+class _UniqueKeys(SafeConstructor):
     """PyYAML keeps the last of two equal keys in silence; here that is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -157,13 +165,30 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+class _Loader(_UniqueKeys, yaml.SafeLoader):
+    """Words what is wrong, and reads whatever the other one must not."""
+
+
+_QuickLoader = type("_QuickLoader", (_UniqueKeys, getattr(yaml, "CSafeLoader", yaml.SafeLoader)), {})
+"""Compiled: three times as quick, but its words are others, and very deep nesting overruns its stack."""
+
+
+def _is_deep(text: str) -> bool:
+    """Whether some part of a YAML text is nested deeper than a fleet can be."""
+    flow = accumulate(1 if bracket in "[{" else -1 for bracket in _BRACKETS.findall(text))
+    return max(flow, default=0) > NESTING_MAX or max(map(len, _INDENTS.findall(text)), default=0) > NESTING_MAX
+
+
 def _line(mark: Any) -> str:
     return f"line {mark.line + 1}, column {mark.column + 1}"
 
 
 def _load_yaml(text: str) -> object:
+    with suppress(yaml.YAMLError, ValueError):
+        if not _is_deep(text):
+            return yaml.load(text, Loader=_QuickLoader)  # noqa: S506 # the loader is a SafeLoader
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 # the loader is a SafeLoader
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 # and so is this one
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise FleetError(_line(mark) if mark else "", f"is not YAML: {error.problem}") from None
