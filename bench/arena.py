@@ -1,0 +1,209 @@
+"""One world in one database, loaded into both services, which are started when a row first asks for them."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from servers import Server
+
+from bench import databases, filling, processes, worlds
+from bench.processes import Service
+from ullage.cli import fleet
+from ullage.cli.expand import Plan, expand
+
+READY_SECONDS = 300.0
+
+
+class Place:
+    """Where a run happens: a folder on a disk, the database servers, the static answers, and the arena of the row."""
+
+    def __init__(self, parent: Path | None = None) -> None:
+        self._parent = parent
+        self._servers: dict[str, Server] = {}
+        self._arena: Arena | None = None
+
+    def __enter__(self) -> Place:
+        self._stack = ExitStack()
+        folder = tempfile.TemporaryDirectory(prefix="ullage-bench-", dir=self._parent)
+        self.folder = Path(self._stack.enter_context(folder))
+        self.folder.chmod(0o711)  # the database servers run as users of their own
+        self._numbers = itertools.count(1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+        self._stack.close()
+
+    def new_folder(self, what: str) -> Path:
+        """An empty folder of its own."""
+        made = self.folder / f"{what}-{next(self._numbers)}"
+        made.mkdir()
+        return made
+
+    def server(self, name: str) -> Server:
+        """The running database server of this name."""
+        if name not in self._servers:
+            self._servers[name] = self._stack.enter_context(databases.running(name, self.folder))
+        return self._servers[name]
+
+    def arena(self, world: str, database: str) -> Arena:
+        """The arena of this world; one is kept, so that neighbouring rows share it."""
+        if self._arena is None or (self._arena.world, self._arena.database) != (world, database):
+            self.leave()
+            self._arena = Arena(self, world, database)
+        return self._arena
+
+    def leave(self) -> None:
+        """End the services of the arena and drop its databases."""
+        if self._arena is not None:
+            self._arena.close()
+        self._arena = None
+
+    @cached_property
+    def static(self) -> Service:
+        """The service of static answers; a file in `static_folder` is one."""
+        return self._stack.enter_context(processes.static(self.static_folder))
+
+    @cached_property
+    def static_folder(self) -> Path:
+        return self.new_folder("static")
+
+    @cached_property
+    def pgbench(self) -> str:
+        """The url of a database of PostgreSQL that is not Ullage's."""
+        return self.server("postgresql").new_database()
+
+    def fleet_file(self, world: str) -> Path:
+        """The file of a world's fleet."""
+        path = self.folder / f"{world}.json"
+        if not path.exists():
+            path.write_text(json.dumps(worlds.fleet(world)))
+        return path
+
+
+class Loaded(NamedTuple):
+    url: str
+    seconds: float
+    """What `ullage load` took, the start and the end of its process included."""
+
+
+class Arena:
+    """A world in a database of each service's own, on the same server."""
+
+    def __init__(self, place: Place, world: str, database: str) -> None:
+        self.place = place
+        self.world = world
+        self.database = database
+        self._urls: dict[str, str] = {}
+        self._running: dict[str, tuple[int, Service, ExitStack]] = {}
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The world's providers and consumers, one by one."""
+        return expand(fleet.from_data(worlds.fleet(self.world)))
+
+    @cached_property
+    def loaded(self) -> Loaded:
+        """Ullage's database with the world in it."""
+        url = self._new_database("ullage")
+        file = self.place.fleet_file(self.world)
+        began = time.monotonic()
+        command = [sys.executable, "-m", "ullage", "load", str(file), "--database", url]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"the fleet was not loaded: {done.stderr[-1000:]}")
+        return Loaded(url, time.monotonic() - began)
+
+    def ullage(self, workers: int = 1) -> Service:
+        """Ullage with so many workers, with its snapshots made: it has answered one search."""
+        running = self._running.get("ullage")
+        if running is not None and running[0] == workers:
+            return running[1]
+        self.stop("ullage")
+        return self._keep("ullage", workers, self._ullage(workers))
+
+    def reference(self) -> Service:
+        """The reference with the world in its tables."""
+        running = self._running.get("reference")
+        return running[1] if running else self._keep("reference", 0, self._reference())
+
+    def stop(self, name: str) -> None:
+        """End a service; what it was doing is forgotten."""
+        running = self._running.pop(name, None)
+        if running is not None:
+            running[2].close()
+
+    def stop_reference(self) -> None:
+        """End the reference in the middle of an answer, and what the database does for it."""
+        self.stop("reference")
+        if "reference" in self._urls:
+            databases.cut(self._urls["reference"])
+
+    def close(self) -> None:
+        """End both services and drop their databases."""
+        for name in tuple(self._running):
+            self.stop(name)
+        urls = tuple(self._urls.values())
+        self._urls.clear()
+        for url in urls:
+            databases.cut(url)
+            self.place.server(self.database).drop_database(url)
+
+    def check(self) -> str | None:
+        """What `ullage check` has to complain of; None if the laws hold."""
+        command = [sys.executable, "-m", "ullage", "check", "--database", self.loaded.url]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        return None if done.returncode == 0 else (done.stdout + done.stderr)[-500:]
+
+    def providers_file(self, count: int | None = None) -> Path:
+        """A file with the uuids of the first `count` providers (of all), one a line."""
+        path = self.place.folder / f"{self.world}-{count or 'all'}.uuids"
+        if not path.exists():
+            path.write_text("".join(f"{each.uuid}\n" for each in self.plan.providers[:count]))
+        return path
+
+    def _new_database(self, name: str) -> str:
+        self._urls[name] = self.place.server(self.database).new_database()
+        return self._urls[name]
+
+    @contextmanager
+    def _ullage(self, workers: int) -> Iterator[Service]:
+        url = self.loaded.url
+        with processes.ullage(url, self.place.new_folder("ullage"), workers) as service:
+            for _ in range(4 * workers):  # a connection may come to any of them
+                processes.wait_until_answered(service, "/allocation_candidates?resources=VCPU:1&limit=1", READY_SECONDS)
+            yield service
+
+    @contextmanager
+    def _reference(self) -> Iterator[Service]:
+        folder = self.place.new_folder("reference")
+        if "reference" not in self._urls:
+            url = self._new_database("reference")
+            with processes.reference(url, folder, is_new=True):
+                pass
+            filling.fill(url, self.plan)
+        with processes.reference(self._urls["reference"], folder) as service:
+            yield service
+
+    def _keep(self, name: str, workers: int, starting: contextlib.AbstractContextManager[Service]) -> Service:
+        stack = ExitStack()
+        service = stack.enter_context(starting)
+        self._running[name] = (workers, service, stack)
+        return service
+
+
+def new_run() -> str:
+    """Eight digits for the uuids of a load that no other has."""
+    return secrets.token_hex(4)

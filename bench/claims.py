@@ -1,0 +1,160 @@
+"""Claims and searches by many clients at once, and one claim after the other beside them."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from bench import load
+from bench.arena import Arena, new_run
+from bench.client import Answer, Client, Timing, timed
+from bench.context import Context
+from bench.load import Load, wrk
+from bench.results import Figures, Result
+from bench.rows import Row
+
+SETTLE_SECONDS = 0.5
+CONSUMERS = 10
+"""In one request of the row of several consumers."""
+
+
+def claims(context: Context, row: Row, result: Result) -> None:
+    """Claims for new consumers. The floor is pgbench, or at SQLite the same requests answered at once by nobody."""
+    arguments = [str(context.arena(row).providers_file(1 if row.shape == "hot provider" else None))]
+    if row.database == "sqlite":
+        result.floor = _static_floor(context, row, arguments)
+    else:
+        result.floor = context.pgbench(row.clients)
+    _both(context, row, result, "claims", arguments)
+
+
+def several(context: Context, row: Row, result: Result) -> None:
+    """Claims for CONSUMERS new consumers in each request; claims are counted."""
+    arguments = [str(context.arena(row).providers_file())]
+    result.floor = context.pgbench(row.clients)
+    _both(context, row, result, "several", arguments, [str(CONSUMERS)], CONSUMERS)
+
+
+def mixed(context: Context, row: Row, result: Result) -> None:
+    """Nine searches to one claim."""
+    _both(context, row, result, "mixed", [str(context.arena(row).providers_file())], [row.path])
+
+
+def searches(context: Context, row: Row, result: Result) -> None:
+    """The same search by many clients."""
+    arena = context.arena(row)
+    service = arena.ullage(row.workers)
+    wrk(service.url, "questions", row.clients, context.pace.warm_up, [row.path])
+    taken = wrk(service.url, "questions", row.clients, context.pace.load, [row.path])
+    _note(result, taken, 1)
+    with Client(service.url, context.pace.given) as client:
+        body = client.ask("GET", row.path).body
+    (context.place.static_folder / row.name).write_bytes(body)
+    idle = wrk(context.place.static.url, "questions", row.clients, context.pace.warm_up, [f"/{row.name}"])
+    result.floor = idle.figures() | {"what": f"the same {len(body):,} bytes, static, 1 worker"}
+    if row.has_reference:
+        taken = wrk(arena.reference().url, "questions", row.clients, context.pace.load, [row.path])
+        result.reference = _reference_figures(taken, 1, context.pace.load)
+
+
+def lone(context: Context, row: Row, result: Result) -> None:
+    """One claim after the other, while `row.clients` others search in the same worker."""
+    arena, pace = context.arena(row), context.pace
+    result.ullage = _lone(arena, arena.ullage(row.workers).url, row, pace.question, pace.samples_max)
+    if result.ullage["refused"]:
+        result.fail(f"{result.ullage['refused']} claims were not answered 2xx")
+    _check(arena, result)
+    if row.has_reference:
+        try:
+            theirs = _lone(arena, arena.reference().url, row, pace.reference_question, pace.reference_samples_max)
+            result.reference = theirs
+        except TimeoutError:
+            arena.stop_reference()
+            result.reference = {"not_within": pace.given}
+
+
+def _both(
+    context: Context,
+    row: Row,
+    result: Result,
+    script: str,
+    before: Sequence[str],
+    after: Sequence[str] = (),
+    each: int = 1,
+) -> None:
+    """Load both services with a script whose arguments are `before`, a run's number, and `after`."""
+    arena, pace = context.arena(row), context.pace
+    url = arena.ullage(row.workers).url
+    wrk(url, script, row.clients, pace.warm_up, [*before, new_run(), *after])
+    _note(result, wrk(url, script, row.clients, pace.load, [*before, new_run(), *after]), each)
+    _check(arena, result)
+    if row.has_reference:
+        url = arena.reference().url
+        wrk(url, script, row.clients, pace.warm_up, [*before, new_run(), *after])
+        taken = wrk(url, script, row.clients, pace.load, [*before, new_run(), *after])
+        result.reference = _reference_figures(taken, each, pace.load)
+
+
+def _note(result: Result, taken: Load, each: int) -> None:
+    result.ullage = taken.figures(each)
+    if taken.refused or taken.broken:
+        result.fail(f"{taken.refused} of {taken.answered} answers were not 2xx, {taken.broken} connections broke")
+
+
+def _reference_figures(taken: Load, each: int, seconds: int) -> Figures:
+    """Answers that are no good are a fact about the reference, not a failure of the row."""
+    figures = taken.figures(each)
+    return figures if taken.rate else figures | {"value": None, "not_within": seconds}
+
+
+def _check(arena: Arena, result: Result) -> None:
+    complaint = arena.check()
+    if complaint is not None:
+        result.fail(f"`ullage check`: {complaint}")
+
+
+def _static_floor(context: Context, row: Row, arguments: list[str]) -> Figures:
+    url = context.place.static.url
+    taken = wrk(url, "claims", row.clients, context.pace.warm_up, [*arguments, new_run()])
+    return taken.figures() | {"what": "the same requests, answered 204 at once"}
+
+
+def _lone(arena: Arena, url: str, row: Row, seconds: float, samples_max: int) -> Figures:
+    with _searching(url, row), Client(url, 60.0) as client:
+        asked = _claim_one_by_one(client, arena, seconds, samples_max)
+    return asked.figures() | {"refused": asked.refused}
+
+
+def _claim_one_by_one(client: Client, arena: Arena, seconds: float, samples_max: int) -> Timing:
+    run, numbers = new_run(), itertools.count(1)
+    uuids = [each.uuid for each in arena.plan.providers]
+
+    def claim() -> Answer:
+        number = next(numbers)
+        body = {
+            "allocations": {uuids[number * 7919 % len(uuids)]: {"resources": {"VCPU": 1, "MEMORY_MB": 256}}},
+            "consumer_generation": None,
+            "project_id": "p",
+            "user_id": "u",
+            "consumer_type": "INSTANCE",
+        }
+        return client.ask("PUT", f"/allocations/{run}-0000-4000-8000-{number:012x}", body)
+
+    return timed(claim, seconds, samples_max)
+
+
+@contextmanager
+def _searching(url: str, row: Row) -> Iterator[None]:
+    """Clients that search until the block ends."""
+    if not row.clients:
+        yield
+        return
+    searching = load.start_wrk(url, "questions", row.clients, [row.path])
+    try:
+        time.sleep(SETTLE_SECONDS)
+        yield
+    finally:
+        searching.terminate()
+        searching.wait()

@@ -1,0 +1,323 @@
+"""Every row that can be measured. To add one: an entry here; a new kind also needs its function in `run.KINDS`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from bench.worlds import aggregate_uuid
+
+DATABASES = ("sqlite", "postgresql", "mariadb")
+NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mariadb": "MariaDB"}
+CLIENTS = (1, 4, 16, 64)
+SECTIONS = (
+    "Search",
+    "Claims",
+    "Searches and claims together",
+    "Setting up and loading",
+    "Start and memory",
+    "More workers",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What the design says Ullage must reach and aims at: figures, or multiples of the figure of `of`."""
+
+    must: float
+    aim: float | None = None
+    of: str = ""
+    """Empty, "floor", "reference", or the name of another row whose figure for Ullage is meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One thing to measure on one world in one database."""
+
+    name: str
+    kind: str
+    section: str
+    shape: str
+    """Which shape of the design this is an instance of."""
+    title: str
+    world: str
+    database: str = "mariadb"
+    unit: str = "ms"
+    path: str = ""
+    """The question, if there is one."""
+    clients: int = 1
+    workers: int = 1
+    """Ullage's; the reference always has 2 processes with 4 threads each."""
+    goal: Goal | None = None
+    has_reference: bool = True
+    stands_for: str = ""
+    """Without a reference: the row whose outcome for the reference holds here all the more."""
+    is_quick: bool = False
+    seconds: float = 200.0
+    """After so many a row is given up, loading and starting included."""
+
+
+def candidates(limit: int | None, words: Mapping[str, str]) -> str:
+    """The path of a question for allocation candidates."""
+    asked = {**words, **({} if limit is None else {"limit": str(limit)})}
+    return "/allocation_candidates?" + urlencode(asked, safe=":,")
+
+
+USUAL = {"resources": "VCPU:1,DISK_GB:10,MEMORY_MB:256"}
+FLAT = candidates(10, {**USUAL, "member_of": aggregate_uuid("near-1"), "required": "HW_CPU_X86_AVX2"})
+
+
+def groups(count: int, resources: str, limit: int, policy: str = "none", more: Mapping[str, str] | None = None) -> str:
+    """A question of so many granular groups that ask alike."""
+    asked = {f"resources{number}": resources for number in range(1, count + 1)}
+    return candidates(limit, {**(more or {}), **asked, "group_policy": policy})
+
+
+def number_of(count: int, thing: str) -> str:
+    """Such as "1 client" and "4 clients"."""
+    return f"{count:,} {thing}{'s' if count > 1 else ''}"
+
+
+def _search(name: str, shape: str, title: str, world: str, path: str, **more: Any) -> Row:
+    return Row(name, "question", "Search", shape, title, world, path=path, **more)
+
+
+def _flat() -> Iterator[Row]:
+    for count, must, aim in ((1_000, 3, 1), (10_000, 5, 2), (100_000, 15, 6)):
+        title = f"{count:,} providers, limit 10"
+        goal, quick = Goal(must, aim), count <= 10_000
+        yield _search(
+            f"flat-{count}", f"flat {count}", title, f"flat-{count}", FLAT, goal=goal, is_quick=quick, seconds=400.0
+        )
+        if quick:
+            world, more = f"flat-{count}", f"{title}, SQLite"
+            yield _search(f"flat-{count}-sqlite", f"flat {count}", more, world, FLAT, goal=goal, database="sqlite")
+    yield _search(
+        "flat-1000000",
+        "flat 1000000",
+        "1,000,000 providers, limit 10, SQLite",
+        "flat-1000000",
+        FLAT,
+        database="sqlite",
+        goal=Goal(100, 40),
+        has_reference=False,
+        stands_for="flat-100000",
+        seconds=900.0,
+    )
+
+
+def _questions() -> Iterator[Row]:
+    world = "flat-10000"
+    usual = candidates(None, USUAL)
+    title = "10,000 providers, no limit: 10,000 candidates"
+    yield _search("flat-10000-all", "unlimited", title, world, usual, goal=Goal(100, 40), is_quick=True)
+    thousand = candidates(1_000, USUAL)
+    yield _search("flat-10000-limit-1000", "1,000 candidates", "10,000 providers, limit 1,000", world, thousand)
+    none = candidates(None, {"resources": "VCPU:1,MEMORY_MB:262144"})
+    yield _search("flat-10000-none", "none fits", "10,000 providers, none fits", world, none, is_quick=True)
+    title = "10,000 providers, 95 % full, limit 10"
+    yield _search("full-10000", "95 % full", title, "full-10000", FLAT, is_quick=True)
+    title = "10,000 hosts with the disks of 100 sharing providers, limit 10"
+    yield _search("sharing-10000", "sharing storage", title, "sharing-10000", candidates(10, USUAL))
+    split = candidates(10, {"resources": "VCPU:1,MEMORY_MB:256,DISK_GB:5"})
+    title = "1,000 NUMA trees of 7, split over nodes, limit 10"
+    yield _search("numa-split", "NUMA trees", title, "numa-1000", split, goal=Goal(15, 5), is_quick=True)
+    granular = groups(2, "VCPU:1,MEMORY_MB:256", 10, "isolate", {"resources": "DISK_GB:5"})
+    title = "1,000 NUMA trees of 7, granular, isolated, limit 10"
+    yield _search("numa-granular", "NUMA trees", title, "numa-1000", granular, goal=Goal(15, 5), is_quick=True)
+
+
+def _wide() -> Iterator[Row]:
+    for count in range(1, 9):
+        title = f"wide tree: 8 one-unit children, {number_of(count, 'group')}, limit 10"
+        path, goal = groups(count, "VGPU:1", 10), Goal(10, 3) if count == 5 else None
+        quick = count in (2, 5)
+        yield _search(f"wide-8-groups-{count}", "wide 8", title, "wide-8", path, goal=goal, is_quick=quick)
+    title = "wide tree: 64 one-unit children, 64 groups, limit 1,000"
+    path = groups(64, "VGPU:1", 1_000)
+    yield _search("wide-64-groups-64", "wide 64", title, "wide-64", path, goal=Goal(150, 50), is_quick=True)
+
+
+def _list() -> Iterator[Row]:
+    path = "/resource_providers"
+    title = "list of 100,000 providers"
+    yield _search("list-100000", "listing", title, "flat-100000", path, seconds=400.0)
+
+
+def _claims() -> Iterator[Row]:
+    section, world = "Claims", "roomy-1000"
+    goals: dict[tuple[str, int], Goal] = {("sqlite", 16): Goal(1_500, 3_000), ("sqlite", 64): Goal(3_000, 6_000)}
+    for database in ("postgresql", "mariadb"):
+        goals |= {(database, 16): Goal(0.6, 1.2, "floor"), (database, 64): Goal(1.0, 2.0, "floor")}
+    for database in ("postgresql", "mariadb", "sqlite"):
+        common: dict[str, Any] = {"database": database, "world": world, "unit": "claims/s"}
+        for clients in CLIENTS:
+            yield Row(
+                f"claims-{database}-{clients}",
+                "claims",
+                section,
+                f"spread {clients}",
+                f"{NAMES[database]}, {number_of(clients, 'client')}",
+                clients=clients,
+                goal=goals.get((database, clients)),
+                is_quick=clients >= 16,
+                **common,
+            )
+        yield Row(
+            f"claims-{database}-hot",
+            "claims",
+            section,
+            "hot provider",
+            f"{NAMES[database]}, 64 clients, all from one provider",
+            clients=64,
+            goal=Goal(0.5, None, f"claims-{database}-64"),
+            is_quick=True,
+            **common,
+        )
+    title = "MariaDB, 16 clients, 10 consumers in each POST"
+    yield Row("several", "several", section, "multi-consumer", title, world, unit="claims/s", clients=16, is_quick=True)
+
+
+def _together() -> Iterator[Row]:
+    section = "Searches and claims together"
+    for count in (1_000, 10_000):
+        yield Row(
+            f"mixed-{count}",
+            "mixed",
+            section,
+            "mixed",
+            f"{count:,} providers, 16 clients, 90 % searches, 10 % claims",
+            f"flat-{count}",
+            unit="requests/s",
+            path=FLAT,
+            clients=16,
+            is_quick=count == 10_000,
+        )
+    for clients, name, title in (
+        (0, "lone-claim", "10,000 providers, one claim after the other"),
+        (4, "lone-claim-busy", "the same beside 4 clients that search, in the same worker"),
+    ):
+        yield Row(name, "lone", section, "lone claim", title, "flat-10000", path=FLAT, clients=clients, is_quick=True)
+
+
+def _setting_up() -> Iterator[Row]:
+    section = "Setting up and loading"
+    yield Row(
+        "set-up",
+        "set up",
+        section,
+        "provider set-up",
+        "providers through the API, MariaDB, 16 clients",
+        "empty-0",
+        unit="writes/s",
+        clients=16,
+        goal=Goal(20, 50, "reference"),
+        is_quick=True,
+    )
+    for count in (10_000, 100_000):
+        for database in DATABASES:
+            yield Row(
+                f"load-{count}-{database}",
+                "load",
+                section,
+                "bulk load",
+                f"`ullage load` of {count:,} providers, {NAMES[database]}",
+                f"flat-{count}",
+                database,
+                "s",
+                goal=Goal(5) if count == 10_000 else None,
+                has_reference=False,
+                is_quick=count == 10_000 and database != "postgresql",
+                seconds=400.0,
+            )
+
+
+def _starting() -> Iterator[Row]:
+    section = "Start and memory"
+    for database, must in (("mariadb", 15), ("sqlite", 5), ("postgresql", 5)):
+        yield Row(
+            f"start-100000-{database}",
+            "start",
+            section,
+            "cold start",
+            f"start to first search, 100,000 providers, {NAMES[database]}",
+            "flat-100000",
+            database,
+            "s",
+            FLAT,
+            goal=Goal(must),
+            has_reference=False,
+            stands_for="flat-100000",
+            seconds=400.0,
+        )
+    for count, database, goal in ((100_000, "mariadb", None), (1_000_000, "sqlite", Goal(1_536))):
+        yield Row(
+            f"memory-{count}",
+            "memory",
+            section,
+            "memory",
+            f"most memory of a worker, {count:,} providers, {NAMES[database]}",
+            f"flat-{count}",
+            database,
+            "MiB",
+            FLAT,
+            goal=goal,
+            has_reference=goal is None,
+            seconds=900.0,
+        )
+
+
+def _workers() -> Iterator[Row]:
+    section = "More workers"
+    for workers in (1, 2):
+        yield Row(
+            f"searches-{workers}",
+            "searches",
+            section,
+            "scale-out",
+            f"searches, 10,000 providers, 16 clients, {number_of(workers, 'worker')}",
+            "flat-10000",
+            unit="searches/s",
+            path=FLAT,
+            clients=16,
+            workers=workers,
+            is_quick=True,
+        )
+    for database in ("postgresql", "mariadb", "sqlite"):
+        for workers in (1, 2):
+            yield Row(
+                f"claims-{database}-workers-{workers}",
+                "claims",
+                section,
+                "scale-out",
+                f"claims, {NAMES[database]}, 64 clients, {number_of(workers, 'worker')}",
+                "roomy-1000",
+                database,
+                "claims/s",
+                clients=64,
+                workers=workers,
+                has_reference=False,
+                stands_for=f"claims-{database}-64",
+            )
+
+
+ROWS: tuple[Row, ...] = (
+    *_flat(),
+    *_questions(),
+    *_wide(),
+    *_list(),
+    *_claims(),
+    *_together(),
+    *_setting_up(),
+    *_starting(),
+    *_workers(),
+)
+"""In the order of the table."""
+
+
+def in_order_of_arenas(rows: list[Row]) -> list[Row]:
+    """The same rows, those on one world in one database together; loading first, for it is what makes the arena."""
+    places = list(dict.fromkeys((row.world, row.database) for row in rows))
+    return sorted(rows, key=lambda row: (places.index((row.world, row.database)), row.kind != "load"))

@@ -1,0 +1,46 @@
+"""Providers through the API, and fleets by `ullage load`."""
+
+from __future__ import annotations
+
+from bench.arena import Arena, new_run
+from bench.context import Context
+from bench.load import Load, wrk
+from bench.processes import Service
+from bench.results import Result
+from bench.rows import Row
+from bench.worlds import aggregate_uuid
+
+
+def set_up(context: Context, row: Row, result: Result) -> None:
+    """Providers that are made and then get inventories, traits and aggregates; every write counts."""
+    arena = context.arena(row)
+    taken = _set_up(context, row, arena.ullage(row.workers))
+    result.ullage = taken.figures()
+    if taken.refused or taken.broken:
+        result.fail(f"{taken.refused} of {taken.answered} answers were not 2xx, {taken.broken} connections broke")
+    complaint = arena.check()
+    if complaint is not None:
+        result.fail(f"`ullage check`: {complaint}")
+    result.floor = context.pgbench(row.clients)
+    if row.has_reference:
+        result.reference = _set_up(context, row, arena.reference()).figures()
+
+
+def _set_up(context: Context, row: Row, service: Service) -> Load:
+    aggregates = context.place.folder / "aggregates.uuids"
+    aggregates.write_text("".join(f"{aggregate_uuid(name)}\n" for name in ("near-1", "middle-1", "far-1")))
+    for seconds in (context.pace.warm_up, context.pace.load):
+        # As many threads as clients: each has one connection then, and its requests come one after the other.
+        taken = wrk(service.url, "providers", row.clients, seconds, [new_run(), str(aggregates)], row.clients)
+    return taken
+
+
+def load(context: Context, row: Row, result: Result) -> None:
+    """How long `ullage load` took for the world, which the rows after this one use."""
+    arena: Arena = context.arena(row)
+    result.ullage = {"value": arena.loaded.seconds, "samples": 1}
+    providers = len(arena.plan.providers)
+    result.ullage["note"] = f"{providers / arena.loaded.seconds:,.0f} providers/s"
+    complaint = arena.check()
+    if complaint is not None:
+        result.fail(f"`ullage check`: {complaint}")
