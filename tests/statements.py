@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine, event
+import psycopg
+from sqlalchemy import Connection, Engine, event
 
+from ullage.storage import statements as driver_statements
 from ullage.storage.unit import Store
 
 Action = Callable[[str], None]
@@ -20,13 +22,33 @@ def watch(store: Store) -> None:
     """Make a store ready for `before_each`. SQLAlchemy does not bear listeners that come while others are called."""
     if store.engine in _actions:
         return
-    actions = _actions[store.engine] = []
+    actions = _actions[store.engine] = _actions[store.writing_engine] = []
 
     def hook(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         for action in tuple(actions):
             action(" ".join(statement.split()))
 
     event.listen(store.engine, "before_cursor_execute", hook)
+    event.listen(store.writing_engine, "before_cursor_execute", hook)
+
+
+def _watched(execute: Callable[..., None]) -> Callable[..., None]:
+    """The same for statements that do not go through SQLAlchemy; those sent before one have then been executed."""
+
+    def watched(connection: Connection, cursor: Any, text: str, parameters: Any, *, many: bool) -> None:
+        actions = tuple(_actions.get(connection.engine, ()))
+        driver: Any = connection.connection.driver_connection
+        if actions and isinstance(driver, psycopg.Connection) and driver.pgconn.pipeline_status:
+            with driver.pipeline():
+                pass
+        for action in actions:
+            action(" ".join(text.split()))
+        execute(connection, cursor, text, parameters, many=many)
+
+    return watched
+
+
+driver_statements.execute = _watched(driver_statements.execute)
 
 
 @contextmanager

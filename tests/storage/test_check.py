@@ -46,7 +46,7 @@ def breaches_after(store: Store, *spoil: object) -> list[str]:
 def unguarded(store: Store) -> Store:
     """A store on whose next connection the database itself checks nothing."""
     if store.dialect.name == "sqlite":
-        with store.engine.connect() as connection:
+        with store.writing_engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
             connection.exec_driver_sql(WITHOUT_CONSTRAINTS["sqlite"])
     else:

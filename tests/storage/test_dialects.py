@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from ledger_rows import NOW_US, STAMP, Rows, new_uuid
 from sqlalchemy import Connection, Table, delete, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
-from ullage.storage import tables
+from ullage.storage import many, tables
+from ullage.storage.bulk import Row
 from ullage.storage.unit import Store
 
 TIMES = {"created_us": NOW_US, "updated_us": NOW_US}
@@ -21,6 +23,12 @@ NAMES += ["\uff21", "中文", "🦆", "🦆 ", "\U0010ffff", "\uffff", "NULL", "
 RATIOS = [0.1, 1 / 3, 1.0, 16.0, 1e22, 1.7e-300, 5e-324, 3.40282e38, 123456789.12345679, 0.30000000000000004]
 
 
+def update_rows(
+    store: Store, connection: Connection, table: Table, keys: Sequence[str], values: Sequence[str], rows: Sequence[Row]
+) -> int:
+    return many.update_rows(connection, store.dialect, table, keys, values, rows).count()
+
+
 def column(connection: Connection, table: Table, name: str) -> list[Any]:
     return list(connection.scalars(select(table.c[name]).order_by(table.c.id)))
 
@@ -29,9 +37,7 @@ def test_many_rows_are_updated_where_all_their_keys_match(store: Store) -> None:
     with store.writing() as connection:
         keys = [Rows(connection).provider(generation=number % 2) for number in range(6)]
         rows = [(key, 0, 7, f"name of {key}") for key in [*keys, 999_999]]
-        found = store.dialect.update_rows(
-            connection, tables.providers, ("id", "generation"), ("generation", "name"), rows
-        )
+        found = update_rows(store, connection, tables.providers, ("id", "generation"), ("generation", "name"), rows)
         assert found == 3
         assert column(connection, tables.providers, "generation") == [7, 1, 7, 1, 7, 1]
         names = column(connection, tables.providers, "name")
@@ -42,8 +48,8 @@ def test_rows_count_as_found_if_their_values_were_the_same_already(store: Store)
     with store.writing() as connection:
         keys = [Rows(connection).provider(generation=5) for _ in range(3)]
         rows = [(key, 5) for key in keys]
-        assert store.dialect.update_rows(connection, tables.providers, ("id",), ("generation",), rows) == 3
-        assert store.dialect.update_rows(connection, tables.providers, ("id",), ("generation",), []) == 0
+        assert update_rows(store, connection, tables.providers, ("id",), ("generation",), rows) == 3
+        assert update_rows(store, connection, tables.providers, ("id",), ("generation",), []) == 0
 
 
 def test_thousands_of_rows_are_updated_at_once(store: Store) -> None:
@@ -53,7 +59,7 @@ def test_thousands_of_rows_are_updated_at_once(store: Store) -> None:
             insert(tables.traits), [{"name": name, "standard": False, **STAMP, **TIMES} for name in names]
         )
         rows = [(name, number) for number, name in enumerate(names)]
-        assert store.dialect.update_rows(connection, tables.traits, ("name",), ("updated_us",), rows) == 10_000
+        assert update_rows(store, connection, tables.traits, ("name",), ("updated_us",), rows) == 10_000
         found = dict(connection.execute(select(tables.traits.c.name, tables.traits.c.updated_us)).all())
         assert all(found[name] == number for name, number in rows)
 
@@ -64,7 +70,7 @@ def test_a_row_may_be_set_to_null(store: Store) -> None:
         parent = rows.provider()
         child = rows.provider(parent=parent)
         updated = [(child, None, child), (parent, None, parent)]
-        assert store.dialect.update_rows(connection, tables.providers, ("id",), ("parent_id", "root_id"), updated) == 2
+        assert update_rows(store, connection, tables.providers, ("id",), ("parent_id", "root_id"), updated) == 2
         assert column(connection, tables.providers, "parent_id") == [None, None]
         assert column(connection, tables.providers, "root_id") == [parent, child]
 
@@ -77,7 +83,7 @@ def test_ratios_are_kept_to_the_last_bit(store: Store, in_bulk: bool) -> None:
         keys = [rows.inventory(rows.provider(), "VCPU", allocation_ratio=ratio) for ratio in given]
         if in_bulk:
             updates = list(zip(keys, RATIOS, strict=True))
-            store.dialect.update_rows(connection, tables.inventories, ("id",), ("allocation_ratio",), updates)
+            update_rows(store, connection, tables.inventories, ("id",), ("allocation_ratio",), updates)
     with store.reading() as connection:
         assert column(connection, tables.inventories, "allocation_ratio") == RATIOS
 
@@ -89,7 +95,7 @@ def test_text_is_kept_and_compared_by_code_point(store: Store, in_bulk: bool) ->
         keys = [rows.provider(name="" if in_bulk else name) for name in NAMES]  # unique, or it would fail here
         if in_bulk:
             updates = list(zip(keys, NAMES, strict=True))
-            assert store.dialect.update_rows(connection, tables.providers, ("id",), ("name",), updates) == len(NAMES)
+            assert update_rows(store, connection, tables.providers, ("id",), ("name",), updates) == len(NAMES)
     name = tables.providers.c.name
     with store.reading() as connection:
         assert list(connection.scalars(select(name).order_by(name))) == sorted(NAMES)
@@ -104,7 +110,7 @@ def test_keys_of_bulk_updates_compare_by_code_point_too(store: Store) -> None:
         for name in NAMES:
             Rows(connection).provider(name=name)
         updates = [(name, number) for number, name in enumerate(NAMES)] + [("A ", 99), ("Á", 99)]
-        found = store.dialect.update_rows(connection, tables.providers, ("name",), ("generation",), updates)
+        found = update_rows(store, connection, tables.providers, ("name",), ("generation",), updates)
         assert found == len(NAMES)
         assert column(connection, tables.providers, "generation") == list(range(len(NAMES)))
 
@@ -115,7 +121,7 @@ def test_text_that_is_too_long_is_refused_and_not_cut(store: Store, in_bulk: boo
     def write(connection: Connection) -> None:
         key = Rows(connection).provider(name="short")
         if in_bulk:
-            store.dialect.update_rows(connection, tables.providers, ("id",), ("name",), [(key, "x" * 201)])
+            update_rows(store, connection, tables.providers, ("id",), ("name",), [(key, "x" * 201)])
         else:
             Rows(connection).provider(name="x" * 201)
 
@@ -138,10 +144,11 @@ def test_a_key_is_never_given_twice(store: Store, database_url: str) -> None:
 def test_only_missing_rows_are_inserted(store: Store) -> None:
     with store.writing() as connection:
         connection.execute(insert(tables.projects).values(external_id="b", created_us=1, updated_us=1))
-        rows = [{"external_id": name, **TIMES} for name in ("a", "b", "B")]
-        store.dialect.insert_missing(connection, tables.projects, rows)
-        store.dialect.insert_missing(connection, tables.projects, rows)
-        store.dialect.insert_missing(connection, tables.projects, [])
+        columns = ("external_id", "created_us", "updated_us")
+        rows = [(name, NOW_US, NOW_US) for name in ("a", "b", "B")]
+        many.insert_missing(connection, store.dialect, tables.projects, columns, rows)
+        many.insert_missing(connection, store.dialect, tables.projects, columns, rows)
+        many.insert_missing(connection, store.dialect, tables.projects, columns, [])
         found = connection.execute(select(tables.projects.c.external_id, tables.projects.c.created_us))
         assert sorted(found) == [("B", NOW_US), ("a", NOW_US), ("b", 1)]
 
@@ -181,9 +188,9 @@ def test_a_constraint_violation_is_known_as_such(store: Store, kind: str) -> Non
 
 
 def test_inserting_what_is_missing_lets_no_wrong_foreign_key_in(store: Store) -> None:
-    rows = [{"provider_id": 4711, "trait_id": 1, **TIMES}]
+    columns = ("provider_id", "trait_id", "created_us", "updated_us")
     with pytest.raises(DBAPIError) as caught, store.writing() as connection:
-        store.dialect.insert_missing(connection, tables.provider_traits, rows)
+        many.insert_missing(connection, store.dialect, tables.provider_traits, columns, [(4711, 1, NOW_US, NOW_US)])
     assert store.dialect.is_constraint_violation(caught.value)
 
 
@@ -196,7 +203,7 @@ def test_an_update_of_many_rows_waits_for_no_other_row(store: Store) -> None:
     def update_second() -> None:
         with store.writing() as connection:
             rows = [(second, 0, 1)]
-            store.dialect.update_rows(connection, tables.providers, ("id", "generation"), ("generation",), rows)
+            update_rows(store, connection, tables.providers, ("id", "generation"), ("generation",), rows)
         done.set()
 
     with store.writing() as connection:

@@ -7,14 +7,14 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from held import held, wait_until
 from ledger.scenes import claim, replace, uuid_of
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, Engine, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from statements import before_each, once_before
 from stored import row_counts, stored_state
@@ -228,7 +228,7 @@ class BreakingStore(Store):
     """A store whose connection breaks during commits: before they take effect (False) or after (True)."""
 
     def __init__(self, store: Store) -> None:
-        super().__init__(store.dialect, store._url, store.engine)
+        super().__init__(store.dialect, store._url, pool_size=1)
         self.breaks: list[bool] = []
         self.unreachable = 0
 
@@ -239,16 +239,18 @@ class BreakingStore(Store):
             super()._commit(connection)
         raise CommitUnknown("the connection broke during a commit")
 
-    def _begun(self, begin: tuple[str, ...]) -> Connection:
+    def _begun(self, engine: Engine, begin: tuple[str, ...]) -> Connection:
         if self.unreachable and not self.breaks:
             self.unreachable -= 1
             raise StorageUnavailable("nobody is there")
-        return super()._begun(begin)
+        return super()._begun(engine, begin)
 
 
 @pytest.fixture
-def breaking(store: Store) -> BreakingStore:
-    return BreakingStore(store)
+def breaking(store: Store) -> Iterator[BreakingStore]:
+    breaking = BreakingStore(store)
+    yield breaking
+    breaking.close()
 
 
 @pytest.mark.parametrize("breaks", [[True], [False], [False, False], [True, False, False]])

@@ -340,7 +340,7 @@ def test_a_server_that_forgets_what_it_answered_is_warned_of(store: Store, caplo
 
 @pytest.mark.databases("postgresql", "mariadb")
 def test_a_server_that_is_too_old_is_refused(store: Store) -> None:
-    with store.reading() as connection:
+    with store.writing() as connection:
         connection.dialect.server_version_info = (9, 6)
     with pytest.raises(ServerUnfit, match=r"or newer is needed; the server is 9\.6"):
         store.prepare()

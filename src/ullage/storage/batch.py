@@ -14,11 +14,13 @@ from ullage.ledger.decide import decide
 from ullage.ledger.needs import Needs
 from ullage.model.commands import Command
 from ullage.storage import writes
-from ullage.storage.book import Keys, read_book
+from ullage.storage.book import read_book
 from ullage.storage.dialects import Dialect
+from ullage.storage.find import find, named_by, owners_of
 from ullage.storage.trouble import Outdated
 from ullage.storage.waiting import Outcome, Waiter
 from ullage.storage.writers import Stamp, Writer
+from ullage.storage.writes.transaction import Transaction
 
 logger = logging.getLogger(__name__)
 
@@ -53,16 +55,34 @@ class Batch:
         Raises Settled if there is nothing to commit: nothing changed, or an earlier attempt was committed although it
         did not look so. Raises Outdated or WriterGone if it has to be executed again.
         """
-        stamp = writer.advance(connection, now_us)
+        try:
+            with self.dialect.ahead(connection):
+                stamp, outcomes, transaction = self._settle(connection, writer, now_us)
+            if transaction is None:
+                raise Settled(outcomes)
+            transaction.confirm()
+        except DBAPIError as error:
+            if len(self.waiters) == 1 and self.dialect.is_constraint_violation(error):
+                # Others made, used or deleted what this command rests on: decided again, it gets the right answer.
+                raise Outdated("a constraint stood against it") from error
+            raise
+        self.stamp, self.outcomes = stamp, outcomes
+        return outcomes
+
+    def _settle(
+        self, connection: Connection, writer: Writer, now_us: int
+    ) -> tuple[Stamp, list[Outcome], Transaction | None]:
+        advanced = writer.advance(connection, self.dialect, now_us)
+        needs = self._needs()
+        found = find(connection, self.dialect, named_by(needs, owners_of(waiter.command for waiter in self.waiters)))
+        stamp = advanced()
         if stamp is None:
             raise WriterGone(f"the row of writer {writer.id} is gone")
         self._look_up(stamp)
-        book, keys = read_book(connection, self.dialect, self._needs())
+        book, keys = read_book(connection, self.dialect, needs, found())
         outcomes = [_decide(book, waiter.command) for waiter in self.waiters]
-        if not self._write(connection, book, keys, stamp, now_us):
-            raise Settled(outcomes)
-        self.stamp, self.outcomes = stamp, outcomes
-        return outcomes
+        written = writes.apply(connection, self.dialect, book, keys, stamp.writer, stamp.sequence, now_us)
+        return stamp, outcomes, written
 
     def _look_up(self, stamp: Stamp) -> None:
         """Learn what became of the attempt before; raises Settled unless it is sure that it had no effect."""
@@ -78,15 +98,6 @@ class Batch:
         for waiter in self.waiters:
             needs.add(waiter.needs)
         return needs
-
-    def _write(self, connection: Connection, book: Book, keys: Keys, stamp: Stamp, now_us: int) -> bool:
-        try:
-            return writes.apply(connection, self.dialect, book, keys, stamp.writer, stamp.sequence, now_us)
-        except DBAPIError as error:
-            if len(self.waiters) == 1 and self.dialect.is_constraint_violation(error):
-                # Others made, used or deleted what this command rests on: decided again, it gets the right answer.
-                raise Outdated("a constraint stood against it") from error
-            raise
 
 
 def _decide(book: Book, command: Command) -> Outcome:

@@ -6,31 +6,30 @@ here is as new as the locks. Names of classes, traits and owners are read unlock
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, exists, select
+from sqlalchemy import ColumnElement, Connection, Select, exists, select
 
 from ullage.ledger.book import Book, InventoryRow, LabelRow, ProviderRow
 from ullage.ledger.needs import Needs
 from ullage.model.allocation import Consumer
 from ullage.model.inventory import Inventory
 from ullage.storage.dialects import Dialect
-from ullage.storage.locks import Locked, confirm, lock, named_providers, tree_changing
-from ullage.storage.many import is_listed, rows_of
+from ullage.storage.find import Found, Owners, find, named_by, named_providers
+from ullage.storage.locks import Locked, confirm, lock, provider_rows
+from ullage.storage.many import Answers, ask, is_listed
+from ullage.storage.statements import Statement
 from ullage.storage.tables import (
     aggregates,
-    consumer_types,
-    consumers,
     inventories,
-    projects,
     provider_aggregates,
     provider_traits,
     providers,
     resource_classes,
     traits,
-    users,
 )
 from ullage.storage.trouble import Outdated
 
@@ -48,117 +47,132 @@ class Keys:
     """(provider uuid, class name) -> key"""
     allocations: dict[tuple[str, str, str], int] = field(default_factory=dict)
     """(consumer uuid, provider uuid, class name) -> key"""
+    owners: Owners = field(default_factory=dict)
 
 
-def read_book(connection: Connection, dialect: Dialect, needs: Needs) -> tuple[Book, Keys]:
+def read_book(connection: Connection, dialect: Dialect, needs: Needs, found: Found | None = None) -> tuple[Book, Keys]:
     """Lock and read all that `needs` names; what does not exist is filled in as absent.
 
-    Raises Outdated (the transaction must be begun again) if a tree was moved or a class renamed in between.
+    `found`: where it was looked up already. Raises Outdated (the transaction must be begun again) if a tree was moved
+    or a class renamed in between.
     """
-    locked = lock(connection, dialect, needs)
-    reading = _Reading(connection, _statements(dialect), needs, locked)
+    if found is None:
+        found = find(connection, dialect, named_by(needs, {}))()
+    locked = lock(connection, dialect, needs, found)
+    reading = _Reading(connection, dialect, needs, found, locked)
     reading.read_providers()
-    confirm(connection, dialect, locked, reading.roots, reading.trees)
+    confirm(connection, dialect, locked, reading.held, reading.roots, reading.trees)
     reading.read_inventories()
     reading.read_provider_labels()
     reading.read_consumers()
     reading.read_catalogue()
     reading.confirm_classes()
     reading.fill_absent()
+    reading.keys.owners = found.owners
     return reading.book, reading.keys
 
 
 class _Reading:
-    """One Book being filled."""
+    """One Book being filled. All that can be asked at once is asked in the beginning."""
 
-    def __init__(self, connection: Connection, statements: _Statements, needs: Needs, locked: Locked) -> None:
+    def __init__(self, connection: Connection, dialect: Dialect, needs: Needs, found: Found, locked: Locked) -> None:
         self.connection = connection
-        self.statements = statements
+        self.dialect = dialect
+        self.statements = statements = _statements(dialect)
         self.needs = needs
         self.locked = locked
         self.book = Book()
         self.keys = Keys()
+        self.held: set[int] = set()
         self.roots: set[int] = set()
         self.trees: set[int] = set()
         self._uuids: dict[int, str] = {}
+        keys = {uuid: key for uuid, (key, _) in found.providers.items()}
+        self._inventories = self._ask(statements.inventories, locked.supplied)
+        self._children = self._ask(statements.children, [keys[uuid] for uuid in needs.children_of if uuid in keys])
+        self._names = self._ask(statements.provider_names, needs.provider_names)
+        self._traits = self._ask(statements.provider_traits, [keys[uuid] for uuid in needs.traits_of if uuid in keys])
+        self._aggregates = self._ask(
+            statements.provider_aggregates, [keys[uuid] for uuid in needs.aggregates_of if uuid in keys]
+        )
+
+    def _ask(self, statement: Statement, values: Collection[Any]) -> Answers:
+        return ask(self.connection, self.dialect, statement, values)
 
     def read_providers(self) -> None:
         """Rows of all that is locked, of their roots, and of the children that were asked for."""
-        changing = tree_changing(self.needs)
-        parent_keys = []
-        for row in rows_of(self.connection, self.statements.providers, self.locked.providers):
-            uuid, root_key = self._fill_provider(*row)
-            if uuid in changing:
-                self.roots.add(root_key)
-            if uuid in self.needs.trees:
-                self.trees.add(root_key)
-            if uuid in self.needs.children_of:
-                parent_keys.append(self.keys.providers[uuid])
-        for row in rows_of(self.connection, self.statements.children, parent_keys):
-            self._fill_provider(*row)
-        for name, uuid in rows_of(self.connection, self.statements.provider_names, self.needs.provider_names):
+        rows = {row[0]: row for row in self.locked.providers.rows()}
+        self.held = set(rows)
+        for row in self._children.rows():
+            rows.setdefault(row[0], row)
+        named = {key for row in rows.values() for key in row[4:6] if key is not None}
+        relatives = {row[0]: row for row in self._ask(self.statements.providers, named - rows.keys()).rows()}
+        uuids = self._uuids = {key: row[1] for key, row in (relatives | rows).items()}
+        for key, uuid, name, generation, parent_key, root_key in rows.values():
+            self.keys.providers[uuid] = key
+            parent_uuid = None if parent_key is None else uuids[parent_key]
+            self.book.providers.fill(uuid, ProviderRow(uuid, name, generation, parent_uuid, uuids[root_key]))
+            if root_key in relatives:
+                self._fill_root(*relatives[root_key])
+            if key in self.held:
+                self._note_tree(uuid, root_key)
+        for name, uuid in self._names.rows():
             self.book.provider_names.fill(name, uuid)
 
-    def _fill_provider(
-        self, key: int, uuid: str, name: str, generation: int, parent_uuid: str | None, *root: Any
-    ) -> tuple[str, int]:
-        root_key, root_uuid, root_name, root_generation = root
-        self._uuids[key] = uuid
+    def _fill_root(self, key: int, uuid: str, name: str, generation: int, *_: Any) -> None:
         self.keys.providers[uuid] = key
-        self.book.providers.fill(uuid, ProviderRow(uuid, name, generation, parent_uuid, root_uuid))
-        if not self.book.providers.has_read(root_uuid):
-            self.keys.providers[root_uuid] = root_key
-            self.book.providers.fill(root_uuid, ProviderRow(root_uuid, root_name, root_generation, None, root_uuid))
-        return uuid, root_key
+        self.book.providers.fill(uuid, ProviderRow(uuid, name, generation, None, uuid))
+
+    def _note_tree(self, uuid: str, root_key: int) -> None:
+        needs = self.needs
+        if uuid in needs.parents or uuid in needs.children_of or uuid in needs.trees:
+            self.roots.add(root_key)
+        if uuid in needs.trees:
+            self.trees.add(root_key)
 
     def read_inventories(self) -> None:
         """All inventories of the providers that were named or are held on."""
         keys, classes = self.keys, self.book.resource_classes
-        offers: dict[int, dict[str, InventoryRow]] = {key: {} for key in self.locked.supplied}
-        for key, provider_key, class_key, name, is_standard, used, *offered in rows_of(
-            self.connection, self.statements.inventories, self.locked.supplied
-        ):
+        offers: dict[int, dict[str, InventoryRow]] = {key: {} for key in self.locked.supplied & self.held}
+        for key, provider_key, class_key, name, is_standard, used, *offered in self._inventories.rows():
+            if provider_key not in offers:
+                continue  # deleted while it was being locked
             offers[provider_key][name] = InventoryRow(Inventory(*offered), used)
             keys.inventories[self._uuids[provider_key], name] = key
             if keys.resource_classes.get(name) != class_key:
                 self._note_class(name, class_key)
-                classes.fill(name, LabelRow(is_standard))
+                classes.fill(name, LabelRow(bool(is_standard)))
         for key, offered_classes in offers.items():
             self.book.inventories.fill(self._uuids[key], offered_classes)
 
     def read_provider_labels(self) -> None:
         """Traits and aggregates of the providers of which they were asked for."""
-        for table, statement, asked, keys in (
-            (self.book.provider_traits, self.statements.provider_traits, self.needs.traits_of, self.keys.traits),
-            (
-                self.book.provider_aggregates,
-                self.statements.provider_aggregates,
-                self.needs.aggregates_of,
-                self.keys.aggregates,
-            ),
+        for table, answers, asked, keys in (
+            (self.book.provider_traits, self._traits, self.needs.traits_of, self.keys.traits),
+            (self.book.provider_aggregates, self._aggregates, self.needs.aggregates_of, self.keys.aggregates),
         ):
             having = {self.keys.providers[uuid]: set[str]() for uuid in asked if uuid in self.keys.providers}
-            for provider_key, key, name in rows_of(self.connection, statement, having):
-                having[provider_key].add(name)
-                keys[name] = key
+            for provider_key, key, name in answers.rows():
+                if provider_key in having:
+                    having[provider_key].add(name)
+                    keys[name] = key
             for provider_key, names in having.items():
                 table.fill(self._uuids[provider_key], frozenset(names))
 
     def read_consumers(self) -> None:
         """The consumers, and what they hold as it was read when they were locked."""
-        for row in rows_of(self.connection, self.statements.consumers, self.locked.consumers):
-            self.keys.consumers[row.uuid] = row.id
-            self.book.consumers.fill(
-                row.uuid, Consumer(row.uuid, row.project_name, row.user_name, row.type_name, row.generation)
-            )
+        for key, *consumer in self.locked.consumers:
+            uuid = consumer[0]
+            self.keys.consumers[uuid] = key
+            self.book.consumers.fill(uuid, Consumer(*consumer))
             holdings = {}
-            for key, _, provider_key, class_key, name, used in self.locked.holdings[row.id]:
+            for allocation_key, _, provider_key, class_key, name, used in self.locked.holdings[key]:
                 provider_uuid = self._uuids[provider_key]
                 holdings[provider_uuid, name] = used
-                self.keys.allocations[row.uuid, provider_uuid, name] = key
+                self.keys.allocations[uuid, provider_uuid, name] = allocation_key
                 if self.keys.resource_classes.get(name) != class_key:
                     self._note_class(name, class_key)
-            self.book.holdings.fill(row.uuid, holdings)
+            self.book.holdings.fill(uuid, holdings)
 
     def read_catalogue(self) -> None:
         """The resource classes and traits named, and whether those are used of which that was asked."""
@@ -166,16 +180,20 @@ class _Reading:
         classes = {
             name for name in needs.resource_classes | needs.use_of_classes if not book.resource_classes.has_read(name)
         }
-        for row in rows_of(self.connection, statements.classes, classes):
-            self._note_class(row.name, row.id)
-            book.resource_classes.fill(row.name, LabelRow(row.standard))
-        for row in rows_of(self.connection, statements.traits, needs.traits | needs.use_of_traits):
-            self.keys.traits[row.name] = row.id
-            book.traits.fill(row.name, LabelRow(row.standard))
-        book.classes_in_use = {
-            row.name for row in rows_of(self.connection, statements.used_classes, needs.use_of_classes)
-        }
-        book.traits_in_use = {row.name for row in rows_of(self.connection, statements.used_traits, needs.use_of_traits)}
+        answers = (
+            self._ask(statements.classes, classes),
+            self._ask(statements.traits, needs.traits | needs.use_of_traits),
+            self._ask(statements.used_classes, needs.use_of_classes),
+            self._ask(statements.used_traits, needs.use_of_traits),
+        )
+        for key, name, is_standard in answers[0].rows():
+            self._note_class(name, key)
+            book.resource_classes.fill(name, LabelRow(bool(is_standard)))
+        for key, name, is_standard in answers[1].rows():
+            self.keys.traits[name] = key
+            book.traits.fill(name, LabelRow(bool(is_standard)))
+        book.classes_in_use = {name for _, name, _ in answers[2].rows()}
+        book.traits_in_use = {name for _, name, _ in answers[3].rows()}
 
     def _note_class(self, name: str, key: int) -> None:
         """Names are read by several statements; one that was given to another class in between spoils the Book."""
@@ -210,87 +228,58 @@ class _Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Statements:
-    providers: Select[Any]
-    children: Select[Any]
-    provider_names: Select[Any]
-    inventories: Select[Any]
-    provider_traits: Select[Any]
-    provider_aggregates: Select[Any]
-    consumers: Select[Any]
-    classes: Select[Any]
-    traits: Select[Any]
-    used_classes: Select[Any]
-    used_traits: Select[Any]
+    providers: Statement
+    children: Statement
+    provider_names: Statement
+    inventories: Statement
+    provider_traits: Statement
+    provider_aggregates: Statement
+    classes: Statement
+    traits: Statement
+    used_classes: Statement
+    used_traits: Statement
 
 
 @cache
 def _statements(dialect: Dialect) -> _Statements:
-    provider_rows = _provider_rows()
+    def listing(statement: Select[Any], column: ColumnElement[Any], *more: ColumnElement[bool]) -> Statement:
+        return Statement(statement.where(is_listed(column, dialect), *more), dialect)
+
     classes = select(resource_classes.c.id, resource_classes.c.name, resource_classes.c.standard)
     trait_rows = select(traits.c.id, traits.c.name, traits.c.standard)
+    having_traits = select(provider_traits.c.provider_id, traits.c.id, traits.c.name).join(traits)
+    having_aggregates = select(provider_aggregates.c.provider_id, aggregates.c.id, aggregates.c.uuid).join(aggregates)
     return _Statements(
-        providers=provider_rows.where(is_listed(providers.c.id, dialect)),
-        children=provider_rows.where(is_listed(providers.c.parent_id, dialect)),
-        provider_names=select(providers.c.name, providers.c.uuid).where(is_listed(providers.c.name, dialect)),
-        inventories=select(
-            inventories.c.id,
-            inventories.c.provider_id,
-            inventories.c.resource_class_id,
+        providers=listing(provider_rows(), providers.c.id),
+        children=listing(provider_rows(), providers.c.parent_id),
+        provider_names=listing(select(providers.c.name, providers.c.uuid), providers.c.name),
+        inventories=listing(_inventory_rows(), inventories.c.provider_id),
+        provider_traits=listing(having_traits, provider_traits.c.provider_id),
+        provider_aggregates=listing(having_aggregates, provider_aggregates.c.provider_id),
+        classes=listing(classes, resource_classes.c.name),
+        traits=listing(trait_rows, traits.c.name),
+        used_classes=listing(
+            classes,
             resource_classes.c.name,
-            resource_classes.c.standard,
-            inventories.c.used,
-            inventories.c.total,
-            inventories.c.reserved,
-            inventories.c.min_unit,
-            inventories.c.max_unit,
-            inventories.c.step_size,
-            inventories.c.allocation_ratio,
-        )
-        .join(resource_classes)
-        .where(is_listed(inventories.c.provider_id, dialect)),
-        provider_traits=select(provider_traits.c.provider_id, traits.c.id, traits.c.name)
-        .join(traits)
-        .where(is_listed(provider_traits.c.provider_id, dialect)),
-        provider_aggregates=select(provider_aggregates.c.provider_id, aggregates.c.id, aggregates.c.uuid)
-        .join(aggregates)
-        .where(is_listed(provider_aggregates.c.provider_id, dialect)),
-        consumers=_consumer_rows().where(is_listed(consumers.c.id, dialect)),
-        classes=classes.where(is_listed(resource_classes.c.name, dialect)),
-        traits=trait_rows.where(is_listed(traits.c.name, dialect)),
-        used_classes=classes.where(
-            is_listed(resource_classes.c.name, dialect),
             exists().where(inventories.c.resource_class_id == resource_classes.c.id),
         ),
-        used_traits=trait_rows.where(
-            is_listed(traits.c.name, dialect), exists().where(provider_traits.c.trait_id == traits.c.id)
-        ),
+        used_traits=listing(trait_rows, traits.c.name, exists().where(provider_traits.c.trait_id == traits.c.id)),
     )
 
 
-def _provider_rows() -> Select[Any]:
-    """Providers with the uuid of the parent and the row of the root."""
-    parent, root = providers.alias("parent"), providers.alias("root")
+def _inventory_rows() -> Select[Any]:
+    """An outer join, though every class is there: MariaDB's planner might begin with the classes otherwise."""
     return select(
-        providers.c.id,
-        providers.c.uuid,
-        providers.c.name,
-        providers.c.generation,
-        parent.c.uuid.label("parent_uuid"),
-        root.c.id.label("root_id"),
-        root.c.uuid.label("root_uuid"),
-        root.c.name.label("root_name"),
-        root.c.generation.label("root_generation"),
-    ).select_from(
-        providers.outerjoin(parent, providers.c.parent_id == parent.c.id).join(root, providers.c.root_id == root.c.id)
-    )
-
-
-def _consumer_rows() -> Select[Any]:
-    return select(
-        consumers.c.id,
-        consumers.c.uuid,
-        projects.c.external_id.label("project_name"),
-        users.c.external_id.label("user_name"),
-        consumer_types.c.name.label("type_name"),
-        consumers.c.generation,
-    ).select_from(consumers.join(projects).join(users).outerjoin(consumer_types))
+        inventories.c.id,
+        inventories.c.provider_id,
+        inventories.c.resource_class_id,
+        resource_classes.c.name,
+        resource_classes.c.standard,
+        inventories.c.used,
+        inventories.c.total,
+        inventories.c.reserved,
+        inventories.c.min_unit,
+        inventories.c.max_unit,
+        inventories.c.step_size,
+        inventories.c.allocation_ratio,
+    ).outerjoin(resource_classes)

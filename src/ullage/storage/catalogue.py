@@ -10,6 +10,7 @@ import os_traits  # type: ignore[import-untyped] # has no type hints
 from sqlalchemy import Connection, Table, insert, select
 
 from ullage.storage.dialects import Dialect
+from ullage.storage.many import insert_missing
 from ullage.storage.tables import resource_classes, traits, writers
 
 
@@ -34,15 +35,10 @@ def complete(connection: Connection, dialect: Dialect, now_us: int) -> None:
     # The stamp of a writer that begins and ends here: readers meet it as one they have seen nothing of.
     writer = insert(writers).values(sequence=1, host=socket.gethostname(), started_us=now_us, seen_us=now_us)
     writer_id = connection.execute(writer.returning(writers.c.id)).scalar_one()
-    fixed = {
-        "standard": True,
-        "stamp_writer": writer_id,
-        "stamp_sequence": 1,
-        "created_us": now_us,
-        "updated_us": now_us,
-    }
+    columns = ("name", "standard", "stamp_writer", "stamp_sequence", "created_us", "updated_us")
     for table, names in missing:
-        dialect.insert_missing(connection, table, [{"name": name, **fixed} for name in names])
+        rows = [(name, True, writer_id, 1, now_us, now_us) for name in names]
+        insert_missing(connection, dialect, table, columns, rows)
 
 
 def _missing(connection: Connection, table: Table, names: Sequence[str]) -> list[str]:

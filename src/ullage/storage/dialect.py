@@ -7,16 +7,29 @@ written in `dialects` and not hidden in a driver.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
 from typing import Any, ClassVar
 
-from sqlalchemy import URL, Column, Connection, Engine, FromClause, Select, Table, Update, create_engine, event
+from sqlalchemy import (
+    URL,
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    FromClause,
+    Insert,
+    Select,
+    Table,
+    Update,
+    create_engine,
+    event,
+)
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ullage.storage import bulk
 from ullage.storage.bulk import Row
+from ullage.storage.statements import Answer
 from ullage.storage.trouble import CommitUnknown, StorageUnavailable
 
 POOL_OVERFLOW = 4
@@ -29,8 +42,16 @@ class Dialect(ABC):
     name: ClassVar[str]
     driver: ClassVar[str]
     """SQLAlchemy's name of dialect and driver."""
+    driver_error: ClassVar[type[Exception]]
+    """The base of all that the driver raises."""
     session: ClassVar[tuple[str, ...]] = ()
     """Statements for every new connection."""
+    writing_session: ClassVar[tuple[str, ...]] = ()
+    """Further ones for a connection that writes."""
+    sends_ahead: ClassVar[bool] = False
+    """Whether, within `ahead`, statements are sent before earlier ones were answered."""
+    takes_one_row: ClassVar[bool] = False
+    """Whether a statement takes the parameters of one row, and is executed again for the next."""
     begin_reading: ClassVar[tuple[str, ...]]
     """Statements that begin a transaction whose every SELECT sees one snapshot."""
     begin_writing: ClassVar[tuple[str, ...]]
@@ -40,17 +61,17 @@ class Dialect(ABC):
     unavailable: ClassVar[frozenset[int | str]] = frozenset()
     """Codes of a server that answers, but takes no work at the moment."""
 
-    def engine(self, url: URL, pool_size: int) -> Engine:
-        """An engine for this url that has not connected yet."""
+    def engine(self, url: URL, pool_size: int, *, writes: bool = False) -> Engine:
+        """An engine for this url that has not connected yet, for transactions that write or for those that read."""
         engine = create_engine(
             url.set(drivername=self.driver),
-            connect_args=self.connect_arguments(url),
+            connect_args=self.connect_arguments(url, writes=writes),
             pool_size=pool_size,
             max_overflow=POOL_OVERFLOW,
             pool_timeout=POOL_SECONDS_MAX,
             hide_parameters=True,
         )
-        event.listen(engine, "connect", lambda connection, _record: self.set_up(connection))
+        event.listen(engine, "connect", lambda connection, _record: self.set_up(connection, writes=writes))
         return engine
 
     @abstractmethod
@@ -58,13 +79,13 @@ class Dialect(ABC):
         """Raise BadDatabaseUrl or StorageUnavailable where the url alone shows that it cannot work."""
 
     @abstractmethod
-    def connect_arguments(self, url: URL) -> dict[str, Any]:
+    def connect_arguments(self, url: URL, *, writes: bool) -> dict[str, Any]:
         """The driver's arguments, without those that the url itself gives."""
 
-    def set_up(self, connection: Any) -> None:
+    def set_up(self, connection: Any, *, writes: bool) -> None:
         """Give a new driver connection its `session` settings."""
         cursor = connection.cursor()
-        for statement in self.session:
+        for statement in (*self.session, *(self.writing_session if writes else ())):
             cursor.execute(statement)
         cursor.close()
 
@@ -103,36 +124,41 @@ class Dialect(ABC):
         return statement.with_for_update()
 
     @abstractmethod
-    def insert_missing(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert those rows that break no unique constraint; leave out the others without an error."""
+    def skipping_insert(self, table: Table) -> Insert:
+        """An INSERT that leaves out, without an error, rows that would break a unique constraint."""
 
-    def update_rows(
-        self, connection: Connection, table: Table, keys: Sequence[str], values: Sequence[str], rows: Sequence[Row]
-    ) -> int:
-        """Update many rows at once; answers how many were found (also if their values were the same already).
+    def count_up(self, statement: Update, column: Column[int]) -> Update:
+        """The same UPDATE of one row, which also raises a column by 1 and answers to `counter` what it is then."""
+        return statement.values({column: column + 1}).returning(column)
 
-        Each row holds, in this order, what the columns `keys` must have and what the columns `values` shall have. No
-        two rows may name the same key. A column may be in both: then its old value is a condition.
-        """
-        if not rows:
-            return 0
-        columns = [table.c[name] for name in (*keys, *values)]
-        statement = _update_statement(self, table, tuple(keys), tuple(values))
-        return connection.execute(statement, self.parameters(columns, rows)).rowcount
+    def counter(self, answer: Answer) -> int | None:
+        """What `count_up` raised the column to, or None if there was no such row."""
+        rows = answer.rows()
+        return rows[0][0] if rows else None
+
+    def ahead(self, connection: Connection) -> AbstractContextManager[None]:
+        """While it lasts, a `Statement` may be sent before earlier ones were answered; nothing else may be executed."""
+        return nullcontext()
+
+    def arrive(self, connection: Connection) -> None:  # noqa: B027 # nothing to wait for where nothing is sent ahead
+        """Wait until all that was sent ahead has been answered."""
+
+    @abstractmethod
+    def listed(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        """The condition that a column (of keys or of text) is one of the list in the parameter `name`."""
+
+    @abstractmethod
+    def list_parameter(self, values: Sequence[Any]) -> Any:
+        """What to give for that parameter."""
 
     def data(self, columns: Sequence[Column[Any]]) -> FromClause:
         """Rows given as parameters, as a table with columns p0, p1, ... typed like these. SQLite has no such table."""
         raise NotImplementedError(f"{self.name} has no tables of parameters")
 
-    @abstractmethod
-    def parameters(self, columns: Sequence[Column[Any]], rows: Sequence[Row]) -> bulk.Parameters:
-        """What to execute a statement with that uses `data` (SQLite: the bound parameters p0, p1, ...)."""
+    def parameters(self, columns: Sequence[Column[Any]], rows: Sequence[Row]) -> dict[str, Any]:
+        """What to send a statement with that uses `data`."""
+        raise NotImplementedError(f"{self.name} has no tables of parameters")
 
     def update_statement(self, table: Table, wanted: Sequence[Column[Any]], changed: Sequence[Column[Any]]) -> Update:
-        """The statement of `update_rows`."""
+        """The UPDATE of `many.update_rows`; its parameters are `data`, or those of one row."""
         return bulk.update_where(table, wanted, changed, list(self.data([*wanted, *changed]).c))
-
-
-@cache
-def _update_statement(dialect: Dialect, table: Table, keys: tuple[str, ...], values: tuple[str, ...]) -> Update:
-    return dialect.update_statement(table, [table.c[name] for name in keys], [table.c[name] for name in values])

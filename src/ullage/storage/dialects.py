@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,7 +10,25 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Column, Connection, FromClause, Select, Table, Update, func, make_url, select
+import psycopg
+import pymysql
+from sqlalchemy import (
+    URL,
+    Column,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Insert,
+    Select,
+    Table,
+    Text,
+    Update,
+    any_,
+    bindparam,
+    func,
+    make_url,
+    select,
+)
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -17,6 +36,7 @@ from ullage.storage import bulk
 from ullage.storage.bulk import Row
 from ullage.storage.dialect import Dialect as Dialect
 from ullage.storage.mariadb_locks import named_lock, table_lock
+from ullage.storage.statements import Answer, raise_translated
 from ullage.storage.trouble import BadDatabaseUrl, ServerUnfit, StorageUnavailable
 from ullage.storage.turns import Turns
 
@@ -37,6 +57,8 @@ class Sqlite(Dialect):
 
     name = "sqlite"
     driver = "sqlite+pysqlite"
+    driver_error = sqlite3.Error
+    takes_one_row = True
     session = (
         "PRAGMA foreign_keys = ON",
         "PRAGMA synchronous = FULL",  # every commit is on disk before it is answered
@@ -53,7 +75,7 @@ class Sqlite(Dialect):
         if not folder.is_dir():
             raise StorageUnavailable(f"The folder {folder} of the database file does not exist")
 
-    def connect_arguments(self, url: URL) -> dict[str, Any]:
+    def connect_arguments(self, url: URL, *, writes: bool) -> dict[str, Any]:
         return {"isolation_level": None, "timeout": LOCK_SECONDS_MAX, "check_same_thread": False}
 
     def prepare(self, connection: Connection) -> None:
@@ -76,12 +98,14 @@ class Sqlite(Dialect):
     def for_update(self, statement: Select[Any]) -> Select[Any]:
         return statement  # BEGIN IMMEDIATE has locked the whole file
 
-    def insert_missing(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        if rows:
-            connection.execute(sqlite.insert(table).on_conflict_do_nothing(), rows)
+    def skipping_insert(self, table: Table) -> Insert:
+        return sqlite.insert(table).on_conflict_do_nothing()
 
-    def parameters(self, columns: Sequence[Column[Any]], rows: Sequence[Row]) -> bulk.Parameters:
-        return [dict(zip(bulk.places(columns), row, strict=True)) for row in rows]
+    def listed(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        return column.in_(select(func.json_each(bindparam(name, type_=Text())).table_valued("value").c.value))
+
+    def list_parameter(self, values: Sequence[Any]) -> str:
+        return json.dumps(values)
 
     def update_statement(self, table: Table, wanted: Sequence[Column[Any]], changed: Sequence[Column[Any]]) -> Update:
         return bulk.update_where(table, wanted, changed, bulk.bound([*wanted, *changed]))
@@ -92,9 +116,18 @@ class Postgresql(Dialect):
 
     name = "postgresql"
     driver = "postgresql+psycopg"
+    driver_error = psycopg.Error
+    sends_ahead = True
     session = (
         # an answered write is on disk, whatever the server does for others
         "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+    )
+    writing_session = (
+        # Statements that write are prepared, with one plan for any parameters. All of them look up by an index; while a
+        # table is small another plan would seem cheaper, and be kept when it has grown.
+        "SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false), "
+        "set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false), "
+        "set_config('enable_mergejoin', 'off', false)",
     )
     begin_reading = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",)
     begin_writing = ("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",)
@@ -104,7 +137,7 @@ class Postgresql(Dialect):
     def check_url(self, url: URL) -> None:
         _need_database(url)
 
-    def connect_arguments(self, url: URL) -> dict[str, Any]:
+    def connect_arguments(self, url: URL, *, writes: bool) -> dict[str, Any]:
         limits = {
             "statement_timeout": STATEMENT_SECONDS_MAX,
             "lock_timeout": LOCK_SECONDS_MAX,
@@ -116,8 +149,8 @@ class Postgresql(Dialect):
             "application_name": "ullage",
             "client_encoding": "utf8",
             "options": " ".join(f"-c {name}={1000 * seconds}" for name, seconds in limits.items()),
-            # a prepared statement that was planned while a table was small would scan it whole long after it has grown
-            "prepare_threshold": None,
+            # see `writing_session`: what reads is planned each time
+            "prepare_threshold": 0 if writes else None,
         }
         return _unsaid(arguments, url) | {"autocommit": True}
 
@@ -141,14 +174,36 @@ class Postgresql(Dialect):
     def code(self, error: BaseException) -> str | None:
         return getattr(error, "sqlstate", None)
 
-    def insert_missing(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        if rows:
-            connection.execute(postgresql.insert(table).on_conflict_do_nothing(), rows)
+    def skipping_insert(self, table: Table) -> Insert:
+        return postgresql.insert(table).on_conflict_do_nothing()
+
+    @contextmanager
+    def ahead(self, connection: Connection) -> Iterator[None]:
+        try:
+            with _psycopg(connection).pipeline():
+                yield
+        except psycopg.Error as error:
+            raise_translated(connection, error)
+
+    def arrive(self, connection: Connection) -> None:
+        driver = _psycopg(connection)
+        if driver.pgconn.pipeline_status:
+            try:
+                with driver.pipeline():  # one within another waits for all that was sent
+                    pass
+            except psycopg.Error as error:
+                raise_translated(connection, error)
+
+    def listed(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        return column == any_(bulk.array_of(column, name))
+
+    def list_parameter(self, values: Sequence[Any]) -> str:
+        return bulk.array(values)
 
     def data(self, columns: Sequence[Column[Any]]) -> FromClause:
         return bulk.array_table(columns)
 
-    def parameters(self, columns: Sequence[Column[Any]], rows: Sequence[Row]) -> bulk.Parameters:
+    def parameters(self, columns: Sequence[Column[Any]], rows: Sequence[Row]) -> dict[str, Any]:
         return bulk.array_parameters(rows)
 
 
@@ -157,6 +212,7 @@ class Mariadb(Dialect):
 
     name = "mariadb"
     driver = "mariadb+pymysql"
+    driver_error = pymysql.Error
     session = (
         "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
         "SET SESSION tx_isolation = 'REPEATABLE-READ'",
@@ -164,8 +220,9 @@ class Mariadb(Dialect):
         f"SET SESSION max_statement_time = {STATEMENT_SECONDS_MAX}",
         f"SET SESSION idle_transaction_timeout = {IDLE_SECONDS_MAX}",
     )
+    writing_session = ("SET SESSION tx_isolation = 'READ-COMMITTED'",)
     begin_reading = ("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",)
-    begin_writing = ("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "START TRANSACTION READ WRITE")
+    begin_writing = ("START TRANSACTION READ WRITE",)
     retryable = frozenset({1020, 1205, 1213})
     """Record changed since last read, lock wait timeout, deadlock (Galera says that of a failed certification, too)."""
     unavailable = frozenset({1040, 1047, 1053, 1203, 1927})
@@ -173,7 +230,7 @@ class Mariadb(Dialect):
     def check_url(self, url: URL) -> None:
         _need_database(url)
 
-    def connect_arguments(self, url: URL) -> dict[str, Any]:
+    def connect_arguments(self, url: URL, *, writes: bool) -> dict[str, Any]:
         arguments = {
             "connect_timeout": CONNECT_SECONDS_MAX,
             "read_timeout": STATEMENT_SECONDS_MAX + CONNECT_SECONDS_MAX,
@@ -182,8 +239,8 @@ class Mariadb(Dialect):
         }
         return _unsaid(arguments, url) | {"autocommit": True}
 
-    def set_up(self, connection: Any) -> None:
-        super().set_up(connection)
+    def set_up(self, connection: Any, *, writes: bool) -> None:
+        super().set_up(connection, writes=writes)
         with connection.cursor() as cursor:
             if cursor.execute("SHOW VARIABLES LIKE 'wsrep_sync_wait'"):
                 # on a cluster, a transaction begins only when this node has applied what others answered before
@@ -213,20 +270,35 @@ class Mariadb(Dialect):
             return True
         return super().is_constraint_violation(error)
 
-    def insert_missing(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        if rows:
-            # not INSERT IGNORE, which also cuts long values and lets wrong foreign keys in
-            same = {each.name: each for each in list(table.primary_key)[:1]}
-            connection.execute(mysql.insert(table).on_duplicate_key_update(same), rows)
+    def skipping_insert(self, table: Table) -> Insert:
+        # not INSERT IGNORE, which also cuts long values and lets wrong foreign keys in
+        same = {each.name: each for each in list(table.primary_key)[:1]}
+        return mysql.insert(table).on_duplicate_key_update(same)
+
+    def count_up(self, statement: Update, column: Column[int]) -> Update:
+        return statement.values({column: func.last_insert_id(column + 1)})  # MariaDB has no UPDATE ... RETURNING
+
+    def counter(self, answer: Answer) -> int | None:
+        return answer.new_key() if answer.count() else None
+
+    def listed(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        return column.bool_op("IN")(bindparam(name))  # the driver writes a tuple as a list in brackets
+
+    def list_parameter(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(values) or (None,)  # no brackets may be empty; NULL is equal to nothing
 
     def data(self, columns: Sequence[Column[Any]]) -> FromClause:
         return bulk.json_table(columns)
 
-    def parameters(self, columns: Sequence[Column[Any]], rows: Sequence[Row]) -> bulk.Parameters:
+    def parameters(self, columns: Sequence[Column[Any]], rows: Sequence[Row]) -> dict[str, Any]:
         return bulk.json_parameters(rows)
 
     def update_statement(self, table: Table, wanted: Sequence[Column[Any]], changed: Sequence[Column[Any]]) -> Update:
         return bulk.update_joined(table, wanted, changed, self.data([*wanted, *changed]))
+
+
+def _psycopg(connection: Connection) -> psycopg.Connection[Any]:
+    return connection.connection.driver_connection  # type: ignore[return-value]  # that is what the driver makes
 
 
 def _is_cluster(connection: Connection) -> bool:

@@ -1,44 +1,25 @@
 """Statements over many keys or rows at once, whatever their number.
 
-The text of such a statement must not change with that number where it can be had, or neither driver nor database could
-keep it prepared: PostgreSQL takes lists and rows as arrays. Elsewhere a list is an expanding IN.
+The text of such a statement does not change with that number, so that it is written once and the database can keep it
+prepared: a list or table of parameters is one parameter, or one for each column (see `Dialect.listed` and `data`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
-from itertools import islice
-from operator import itemgetter
+from itertools import chain, islice
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    ColumnElement,
-    Connection,
-    Executable,
-    Insert,
-    Select,
-    Table,
-    Text,
-    Update,
-    any_,
-    bindparam,
-    insert,
-    select,
-    tuple_,
-)
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.sql.dml import ReturningInsert
-from sqlalchemy.types import String
+from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, tuple_
 
 from ullage.storage import bulk
 from ullage.storage.bulk import Row
 from ullage.storage.dialects import Dialect
+from ullage.storage.statements import Answer, Statement
 
 CHUNK = 10_000
-"""The longest list given to one statement: SQLite takes 32,766 parameters, PostgreSQL 65,535, MariaDB 16 MiB."""
+"""The longest list given to one statement; MariaDB takes 16 MiB."""
 
 LIST = "listed"
 """The name of the parameter, where there is one list."""
@@ -48,55 +29,70 @@ Item = TypeVar("Item")
 
 def is_listed(column: ColumnElement[Any], dialect: Dialect, name: str = LIST) -> ColumnElement[bool]:
     """The condition that a column (of keys or of text) is one of the list that is given when executing."""
-    if dialect.name == "postgresql":
-        item_type = Text() if isinstance(column.type, String) else BigInteger()
-        return column == any_(bindparam(name, type_=ARRAY(item_type)))
-    return column.in_(bindparam(name, expanding=True))
+    return dialect.listed(column, name)
 
 
-def are_listed(first: ColumnElement[Any], second: ColumnElement[Any]) -> ColumnElement[bool]:
-    """The condition that a pair of columns is one of the list of pairs that is given when executing."""
-    return tuple_(first, second).in_(bindparam(LIST, expanding=True))
+class Answers:
+    """What was said to a statement that was sent in parts."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, parts: Sequence[Answer]) -> None:
+        self._parts = parts
+
+    def rows(self) -> Iterable[Any]:
+        """The rows of all parts; to be called once."""
+        if len(self._parts) == 1:
+            return self._parts[0].rows()
+        return chain.from_iterable(part.rows() for part in self._parts)
+
+    def count(self) -> int:
+        """How many rows were found."""
+        return sum(part.count() for part in self._parts)
 
 
-def rows_of(connection: Connection, statement: Executable, values: Collection[Any]) -> Iterator[Any]:
-    """The rows of a statement with a list, for all these values; nothing is asked for none."""
-    for chunk in chunks(sorted(values)):
-        yield from connection.execute(statement, {LIST: chunk}).all()
+def ask(
+    connection: Connection, dialect: Dialect, statement: Statement, values: Collection[Any], **more: Any
+) -> Answers:
+    """Send a statement with a list, for all these values; nothing is sent for none."""
+    return Answers(
+        [statement.send(connection, {LIST: dialect.list_parameter(chunk), **more}) for chunk in chunks(sorted(values))]
+    )
 
 
-def execute_of(connection: Connection, statement: Executable, values: Collection[Any], **more: Any) -> int:
-    """Execute a changing statement with a list for all these values; how many rows it matched."""
-    return sum(connection.execute(statement, {LIST: chunk, **more}).rowcount for chunk in chunks(sorted(values)))
+def rows_of(connection: Connection, dialect: Dialect, statement: Statement, values: Collection[Any]) -> Iterable[Any]:
+    """The rows of a statement with a list, for all these values."""
+    return ask(connection, dialect, statement, values).rows()
 
 
 def insert_rows(
     connection: Connection, dialect: Dialect, table: Table, names: Sequence[str], rows: Sequence[Row]
 ) -> None:
     """Insert rows that hold, in this order, the columns `names`."""
+    statement = _insert(dialect, table, tuple(names))
     for chunk in chunks(rows):
-        if dialect.name == "sqlite":
-            _driver_insert(table, tuple(names)).execute(connection, chunk)
-        else:
-            columns = [table.c[name] for name in names]
-            connection.execute(_insert(dialect, table, tuple(names)), dialect.parameters(columns, chunk))
+        _send_rows(connection, dialect, statement, table, names, chunk)
 
 
 def insert_keyed(
     connection: Connection, dialect: Dialect, table: Table, names: Sequence[str], rows: Sequence[Row]
 ) -> dict[str, int]:
     """The same; answers the new integer keys by the first of these columns, which must be unique text."""
-    keys: dict[str, int] = {}
+    if dialect.takes_one_row:
+        insert_rows(connection, dialect, table, names, rows)
+        return dict(rows_of(connection, dialect, _keys(dialect, table, names[0]), [row[0] for row in rows]))
+    statement = _insert(dialect, table, tuple(names), keyed=True)
+    answers = [_send_rows(connection, dialect, statement, table, names, chunk) for chunk in chunks(rows)]
+    return {name: key for answer in answers for name, key in answer.rows()}
+
+
+def insert_missing(
+    connection: Connection, dialect: Dialect, table: Table, names: Sequence[str], rows: Sequence[Row]
+) -> None:
+    """Insert those rows that break no unique constraint; leave out the others without an error."""
+    statement = _insert(dialect, table, tuple(names), skips=True)
     for chunk in chunks(rows):
-        if dialect.name == "sqlite":
-            _driver_insert(table, tuple(names)).execute(connection, chunk)
-            found = connection.execute(_keys(dialect, table, names[0]), {LIST: [row[0] for row in chunk]})
-        else:
-            columns = [table.c[name] for name in names]
-            statement = _returning(dialect, table, tuple(names))
-            found = connection.execute(statement, dialect.parameters(columns, chunk))
-        keys.update((name, key) for name, key in found.all())
-    return keys
+        _send_rows(connection, dialect, statement, table, names, chunk)
 
 
 def update_rows(
@@ -106,12 +102,24 @@ def update_rows(
     keys: Sequence[str],
     values: Sequence[str],
     rows: Sequence[Row],
-) -> int:
-    """What `Dialect.update_rows` does, for any number of rows."""
-    if dialect.name == "sqlite":
-        statement = _driver_update(dialect, table, tuple(keys), tuple(values))
-        return sum(statement.execute(connection, chunk) for chunk in chunks(rows))
-    return sum(dialect.update_rows(connection, table, keys, values, chunk) for chunk in chunks(rows))
+) -> Answers:
+    """Update many rows at once; counts how many were found (also if their values were the same already).
+
+    Each row holds, in this order, what the columns `keys` must have and what the columns `values` shall have. No two
+    rows may name the same key. A column may be in both: then its old value is a condition.
+    """
+    statement = _update(dialect, table, tuple(keys), tuple(values))
+    names = [*keys, *values]
+    return Answers([_send_rows(connection, dialect, statement, table, names, chunk) for chunk in chunks(rows)])
+
+
+def delete_rows(
+    connection: Connection, dialect: Dialect, table: Table, names: Sequence[str], rows: Sequence[Row]
+) -> None:
+    """Delete the rows that have one of these combinations in the columns `names`."""
+    statement = _delete(dialect, table, tuple(names))
+    for chunk in chunks(rows):
+        _send_rows(connection, dialect, statement, table, names, chunk)
 
 
 def chunks(values: Iterable[Item]) -> Iterator[list[Item]]:
@@ -121,44 +129,40 @@ def chunks(values: Iterable[Item]) -> Iterator[list[Item]]:
         yield chunk
 
 
-class DriverStatement:
-    """A statement as SQLAlchemy writes it, given to the driver with one tuple for each row.
-
-    SQLAlchemy's own way prepares the parameters of each row by themselves, which costs SQLite more than their writing.
-    """
-
-    def __init__(self, statement: Insert | Update, names: Sequence[str], *, by_column: bool) -> None:
-        """`names` of the parameters; `by_column`: they are the names of the columns to insert."""
-        compiled = statement.compile(dialect=sqlite.dialect(), column_keys=list(names) if by_column else None)
-        self._text = compiled.string
-        self._pick = itemgetter(*(list(names).index(name) for name in compiled.positiontup or ()))
-
-    def execute(self, connection: Connection, rows: Sequence[Row]) -> int:
-        """Execute it for each row, which holds the parameters `names`; how many rows it matched."""
-        return connection.exec_driver_sql(self._text, list(map(self._pick, rows))).rowcount
+def _send_rows(
+    connection: Connection, dialect: Dialect, statement: Statement, table: Table, names: Sequence[str], rows: list[Row]
+) -> Answer:
+    if dialect.takes_one_row:
+        return statement.send_rows(connection, rows)
+    return statement.send(connection, dialect.parameters([table.c[name] for name in names], rows))
 
 
 @cache
-def _driver_insert(table: Table, names: tuple[str, ...]) -> DriverStatement:
-    return DriverStatement(insert(table), names, by_column=True)
+def _insert(
+    dialect: Dialect, table: Table, names: tuple[str, ...], *, keyed: bool = False, skips: bool = False
+) -> Statement:
+    statement: Any = dialect.skipping_insert(table) if skips else insert(table)
+    if dialect.takes_one_row:
+        return Statement(statement, dialect, names)
+    statement = statement.from_select(list(names), select(dialect.data([table.c[name] for name in names])))
+    return Statement(statement.returning(table.c[names[0]], table.c.id) if keyed else statement, dialect)
 
 
 @cache
-def _driver_update(dialect: Dialect, table: Table, keys: tuple[str, ...], values: tuple[str, ...]) -> DriverStatement:
-    columns = [table.c[name] for name in keys], [table.c[name] for name in values]
-    return DriverStatement(dialect.update_statement(table, *columns), bulk.places([*keys, *values]), by_column=False)
+def _update(dialect: Dialect, table: Table, keys: tuple[str, ...], values: tuple[str, ...]) -> Statement:
+    wanted, changed = [table.c[name] for name in keys], [table.c[name] for name in values]
+    places = bulk.places([*keys, *values]) if dialect.takes_one_row else ()
+    return Statement(dialect.update_statement(table, wanted, changed), dialect, places)
 
 
 @cache
-def _keys(dialect: Dialect, table: Table, name: str) -> Select[Any]:
-    return select(table.c[name], table.c.id).where(is_listed(table.c[name], dialect))
+def _delete(dialect: Dialect, table: Table, names: tuple[str, ...]) -> Statement:
+    columns = [table.c[name] for name in names]
+    if dialect.takes_one_row:
+        return Statement(delete(table).where(bulk.match(columns, bulk.bound(columns))), dialect, bulk.places(names))
+    return Statement(delete(table).where(tuple_(*columns).in_(select(dialect.data(columns)))), dialect)
 
 
 @cache
-def _insert(dialect: Dialect, table: Table, names: tuple[str, ...]) -> Insert:
-    return insert(table).from_select(list(names), select(dialect.data([table.c[name] for name in names])))
-
-
-@cache
-def _returning(dialect: Dialect, table: Table, names: tuple[str, ...]) -> ReturningInsert[Any]:
-    return _insert(dialect, table, names).returning(table.c[names[0]], table.c.id)
+def _keys(dialect: Dialect, table: Table, name: str) -> Statement:
+    return Statement(select(table.c[name], table.c.id).where(is_listed(table.c[name], dialect)), dialect)

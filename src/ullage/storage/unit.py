@@ -19,6 +19,8 @@ from ullage.storage.trouble import CommitUnknown, ConnectionLost, Outdated, Stor
 
 T = TypeVar("T")
 
+WRITING_POOL_SIZE = 1
+"""One committer writes for a whole process; what an admin command does besides is an overflow of the pool."""
 PAUSE_SECONDS_FIRST = 0.005
 PAUSE_SECONDS_MAX = 0.5
 
@@ -28,9 +30,11 @@ _chance = random.SystemRandom()  # only spreads retries in time; no outcome depe
 class Store:
     """A database. Nothing connects before the first use; after that threads may share it, forked processes may not."""
 
-    def __init__(self, dialect: Dialect, url: URL, engine: Engine) -> None:
+    def __init__(self, dialect: Dialect, url: URL, pool_size: int) -> None:
         self.dialect = dialect
-        self.engine = engine
+        self.engine = dialect.engine(url, pool_size)
+        """For transactions that read."""
+        self.writing_engine = dialect.engine(url, WRITING_POOL_SIZE, writes=True)
         self._url = url
         self._turn = dialect.turns(url)
 
@@ -38,10 +42,11 @@ class Store:
     def open(url: str, *, pool_size: int = 16) -> Store:
         """The store at `url` (sqlite:///FILE, postgresql://..., mysql://... or mariadb://...).
 
-        `pool_size`: how many connections are kept. Raises BadDatabaseUrl, or StorageUnavailable for a missing folder.
+        `pool_size`: how many connections are kept for reading. Raises BadDatabaseUrl, or StorageUnavailable for a
+        missing folder.
         """
         dialect, parsed = read_url(url)
-        return Store(dialect, parsed, dialect.engine(parsed, pool_size))
+        return Store(dialect, parsed, pool_size)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -50,7 +55,7 @@ class Store:
         Besides what the statements raise: StorageUnavailable.
         """
         try:
-            with self._transaction(self.dialect.begin_reading) as connection:
+            with self._transaction(self.engine, self.dialect.begin_reading) as connection:
                 yield connection
         except DBAPIError as error:
             if self.dialect.is_retryable(error):
@@ -63,7 +68,7 @@ class Store:
 
         Besides what the statements raise: StorageUnavailable (nothing was changed) or CommitUnknown.
         """
-        with self._turn(), self._transaction(self.dialect.begin_writing) as connection:
+        with self._turn(), self._transaction(self.writing_engine, self.dialect.begin_writing) as connection:
             yield connection
             self._commit(connection)
 
@@ -80,6 +85,7 @@ class Store:
     def close(self) -> None:
         """Close all connections; the store may be used again and then connects anew."""
         self.engine.dispose()
+        self.writing_engine.dispose()
 
     @contextmanager
     def upgrading(self) -> Iterator[Connection]:
@@ -89,12 +95,12 @@ class Store:
 
     def prepare(self) -> None:
         """Raise ServerUnfit if the database cannot keep Ullage's promises; make settings that last."""
-        with self._guarded(self._connected(())) as connection:
+        with self._guarded(self._connected(self.writing_engine, ())) as connection:
             self.dialect.prepare(connection)
 
     @contextmanager
-    def _transaction(self, begin: tuple[str, ...]) -> Iterator[Connection]:
-        with self._guarded(self._begun(begin)) as connection:
+    def _transaction(self, engine: Engine, begin: tuple[str, ...]) -> Iterator[Connection]:
+        with self._guarded(self._begun(engine, begin)) as connection:
             yield connection
 
     @contextmanager
@@ -108,23 +114,23 @@ class Store:
         finally:
             _release(connection)
 
-    def _begun(self, begin: tuple[str, ...]) -> Connection:
+    def _begun(self, engine: Engine, begin: tuple[str, ...]) -> Connection:
         try:
-            return self._connected(begin)
+            return self._connected(engine, begin)
         except DBAPIError as error:
             if not self.dialect.is_disconnect(error):
                 raise
         # The server had closed a connection of the pool, which has been emptied by that.
         try:
-            return self._connected(begin)
+            return self._connected(engine, begin)
         except DBAPIError as error:
             if not self.dialect.is_disconnect(error):
                 raise
             raise StorageUnavailable(self._reason(error)) from error
 
-    def _connected(self, begin: tuple[str, ...]) -> Connection:
+    def _connected(self, engine: Engine, begin: tuple[str, ...]) -> Connection:
         try:
-            connection = self.engine.connect()
+            connection = engine.connect()
         except (DBAPIError, InvalidRequestError, PoolTimeout, UnicodeError) as error:
             if self.dialect.is_retryable(error):
                 raise

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
-from sqlalchemy import Connection, Update, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from ullage.storage.dialects import Dialect
+from ullage.storage.statements import Statement
 from ullage.storage.tables import horizon, tombstones, writers
 from ullage.storage.unit import Store, run
 
@@ -41,18 +43,19 @@ class Writer:
         row = insert(writers).values(sequence=0, host=name, started_us=now_us, seen_us=now_us).returning(writers.c.id)
         return Writer(connection.execute(row).scalar_one(), name)
 
-    def advance(self, connection: Connection, now_us: int) -> Stamp | None:
+    def advance(self, connection: Connection, dialect: Dialect, now_us: int) -> Callable[[], Stamp | None]:
         """Raise the sequence in the database and read it back there; None if the row is gone.
 
         The row stays locked until the transaction ends: whatever became of an earlier one has been settled by then.
         """
         values = {"own_id": self.id, "own_name": self.name, "now_us": now_us}
-        if connection.dialect.update_returning:
-            sequence = connection.execute(_advance(returning=True), values).scalar()
-        else:
-            connection.execute(_advance(returning=False), values)
-            sequence = connection.execute(_READ, values).scalar()
-        return None if sequence is None else Stamp(self.id, sequence)
+        answer = _advance(dialect).send(connection, values)
+
+        def stamp() -> Stamp | None:
+            sequence = dialect.counter(answer)
+            return None if sequence is None else Stamp(self.id, sequence)
+
+        return stamp
 
 
 def retire(
@@ -81,12 +84,9 @@ def retire(
 
 
 _IS_OWN = (writers.c.id == bindparam("own_id")) & (writers.c.host == bindparam("own_name"))
-_READ = select(writers.c.sequence).where(_IS_OWN)
 
 
 @cache
-def _advance(*, returning: bool) -> Any:
-    statement: Update = (
-        update(writers).where(_IS_OWN).values(sequence=writers.c.sequence + 1, seen_us=bindparam("now_us"))
-    )
-    return statement.returning(writers.c.sequence) if returning else statement
+def _advance(dialect: Dialect) -> Statement:
+    statement = update(writers).where(_IS_OWN).values(seen_us=bindparam("now_us"))
+    return Statement(dialect.count_up(statement, writers.c.sequence), dialect)

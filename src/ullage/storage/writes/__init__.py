@@ -18,15 +18,15 @@ from ullage.storage.writes.transaction import Transaction
 
 def apply(
     connection: Connection, dialect: Dialect, book: Book, keys: Keys, writer: int, sequence: int, now_us: int
-) -> bool:
+) -> Transaction | None:
     """Write all changes of a Book, stamped with (writer, sequence); `now_us` is in microseconds since 1970, UTC.
 
-    Answers whether there was anything to write. Raises Outdated if a row is not as the Book was read, and the
-    database's own error if a constraint is broken: by what others did meanwhile, or by a name that went from one
-    provider to another within the batch.
+    Answers None if there was nothing to write, or what is to be confirmed before the commit. Raises the database's own
+    error if a constraint is broken: by what others did meanwhile, or by a name that went from one provider to another
+    within the batch.
     """
     if not book.stamped and not any(table.changes() for table in book.tables()):
-        return False
+        return None
     transaction = Transaction(connection, dialect, keys, writer, sequence, now_us)
     consumer_changes, holding_changes = book.consumers.changes(), consumers.holding_changes(book)
     provider_changes, inventory_changes = book.providers.changes(), inventories.changes_of(book)
@@ -44,4 +44,4 @@ def apply(
     inventories.write(transaction, inventory_changes)
     links.create(transaction, book)
     consumers.write(transaction, consumer_changes, holding_changes)
-    return True
+    return transaction

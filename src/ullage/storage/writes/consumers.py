@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cache
-from typing import Any
-
-from sqlalchemy import CompoundSelect, literal, select, union_all
+from collections.abc import Iterator, Sequence
 
 from ullage.ledger.book import Book, Change
 from ullage.model.allocation import Consumer
-from ullage.storage.dialects import Dialect
-from ullage.storage.many import is_listed
-from ullage.storage.tables import allocations, consumer_types, consumers, projects, users
+from ullage.storage.find import OWNERS, find
+from ullage.storage.tables import allocations, consumers
 from ullage.storage.writes.transaction import Transaction
 
 ConsumerChange = Change[str, Consumer]
@@ -65,13 +60,13 @@ def write(transaction: Transaction, changes: Sequence[ConsumerChange], holdings:
 
 def _write_consumers(transaction: Transaction, changes: Sequence[ConsumerChange]) -> None:
     keys = transaction.keys.consumers
-    owners = _Owners(transaction, [change.after for change in changes if change.after is not None])
+    _ensure_owners(transaction, [change.after for change in changes if change.after is not None])
     new, changed = [], []
     for change in changes:
         after = change.after
         if after is None:
             continue
-        row = (*owners.keys_of(after), after.generation)
+        row = (*_owners_of(transaction, after), after.generation)
         if change.before is None:
             new.append((after.uuid, *row))
         else:
@@ -81,49 +76,23 @@ def _write_consumers(transaction: Transaction, changes: Sequence[ConsumerChange]
     transaction.update(consumers, ("id", "generation"), columns, changed)
 
 
-class _Owners:
-    """Keys of the projects, users and types of some consumers; each is made when it is first named."""
-
-    def __init__(self, transaction: Transaction, rows: Sequence[Consumer]) -> None:
-        names = {
-            "projects": {row.project for row in rows},
-            "users": {row.user for row in rows},
-            "consumer_types": {row.consumer_type for row in rows if row.consumer_type is not None},
-        }
-        self._keys = _find(transaction, names) if rows else {}
-        missing = {
-            kind: sorted(name for name in wanted if (kind, name) not in self._keys) for kind, wanted in names.items()
-        }
-        if any(missing.values()):
-            for table, column in _OWNERS:
-                transaction.insert_missing(table, column, missing[table.name])
-            self._keys |= _find(transaction, missing)
-
-    def keys_of(self, row: Consumer) -> tuple[int, int, int | None]:
-        """Of its project, its user and its type."""
-        keys = self._keys
-        consumer_type = None if row.consumer_type is None else keys["consumer_types", row.consumer_type]
-        return keys["projects", row.project], keys["users", row.user], consumer_type
+def _ensure_owners(transaction: Transaction, rows: Sequence[Consumer]) -> None:
+    """Make the projects, users and types that are named for the first time; nobody ever deletes one."""
+    names = {
+        "projects": {row.project for row in rows},
+        "users": {row.user for row in rows},
+        "consumer_types": {row.consumer_type for row in rows if row.consumer_type is not None},
+    }
+    known = transaction.keys.owners
+    missing = {kind: {name for name in named if (kind, name) not in known} for kind, named in names.items()}
+    if any(missing.values()):
+        for kind, (table, column) in OWNERS.items():
+            transaction.insert_missing(table, column, missing[kind])
+        known.update(find(transaction.connection, transaction.dialect, missing)().owners)
 
 
-_OWNERS = ((projects, "external_id"), (users, "external_id"), (consumer_types, "name"))
-
-
-def _find(transaction: Transaction, names: Mapping[str, Collection[str]]) -> dict[tuple[str, str], int]:
-    """Keys by table and name, of those that are there."""
-    found = transaction.connection.execute(
-        _find_owners(transaction.dialect), {kind: sorted(wanted) for kind, wanted in names.items()}
-    )
-    return {(kind, name): key for kind, name, key in found}
-
-
-@cache
-def _find_owners(dialect: Dialect) -> CompoundSelect[Any]:
-    return union_all(
-        *(
-            select(literal(table.name).label("kind"), table.c[column].label("name"), table.c.id).where(
-                is_listed(table.c[column], dialect, table.name)
-            )
-            for table, column in _OWNERS
-        )
-    )
+def _owners_of(transaction: Transaction, row: Consumer) -> tuple[int, int, int | None]:
+    """Keys of a consumer's project, user and type."""
+    keys = transaction.keys.owners
+    consumer_type = None if row.consumer_type is None else keys["consumer_types", row.consumer_type]
+    return keys["projects", row.project], keys["users", row.user], consumer_type

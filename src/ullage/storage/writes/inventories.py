@@ -6,15 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-from sqlalchemy import Delete, bindparam
+from sqlalchemy import bindparam
 from sqlalchemy import delete as delete_from
 
 from ullage.ledger.book import Book, InventoryRow
 from ullage.storage.dialects import Dialect
-from ullage.storage.many import execute_of, is_listed
+from ullage.storage.statements import Statement
 from ullage.storage.tables import inventories
-from ullage.storage.trouble import Outdated
-from ullage.storage.writes.transaction import Transaction
+from ullage.storage.writes.transaction import Transaction, listing
 
 Place = tuple[str, str]
 """Provider uuid and class name."""
@@ -44,9 +43,7 @@ def delete(transaction: Transaction, changes: Sequence[InventoryChange]) -> None
         if before is not None and after is None:
             gone[before.used].append(transaction.keys.inventories[place])
     for used, keys in gone.items():
-        found = execute_of(transaction.connection, _delete(transaction.dialect), keys, expected=used)
-        if found != len(keys):
-            raise Outdated(f"{len(keys) - found} of {len(keys)} inventories were changed by others")
+        transaction.update_all(inventories, _delete(transaction.dialect), keys, expected=used)
 
 
 def write(transaction: Transaction, changes: Sequence[InventoryChange]) -> None:
@@ -82,7 +79,5 @@ def _columns(row: InventoryRow) -> tuple[int | float, ...]:
 
 
 @cache
-def _delete(dialect: Dialect) -> Delete:
-    return delete_from(inventories).where(
-        is_listed(inventories.c.id, dialect), inventories.c.used == bindparam("expected")
-    )
+def _delete(dialect: Dialect) -> Statement:
+    return listing(delete_from(inventories).where(inventories.c.used == bindparam("expected")), inventories, dialect)

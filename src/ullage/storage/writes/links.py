@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from functools import cache
-from typing import Any
 
-from sqlalchemy import Delete, Select, select
-from sqlalchemy import Table as SchemaTable
-from sqlalchemy import delete as delete_from
+from sqlalchemy import select
 
 from ullage.ledger.book import Book, Table
 from ullage.storage.dialects import Dialect
-from ullage.storage.many import are_listed, execute_of, is_listed, rows_of
+from ullage.storage.many import is_listed
+from ullage.storage.statements import Statement
 from ullage.storage.tables import aggregates, provider_aggregates, provider_traits
 from ullage.storage.writes.transaction import Transaction
 
@@ -27,7 +25,7 @@ def delete(transaction: Transaction, book: Book) -> None:
         (provider_aggregates, "aggregate_id", book.provider_aggregates, keys.aggregates),
     ):
         pairs = [(keys.providers[uuid], known[name]) for uuid, name in _removed(rows)]
-        execute_of(transaction.connection, _delete(table, column), pairs)
+        transaction.delete_pairs(table, ("provider_id", column), pairs)
 
 
 def create(transaction: Transaction, book: Book) -> None:
@@ -59,17 +57,12 @@ def _ensure_aggregates(transaction: Transaction, uuids: Collection[str]) -> None
     """Find or make these aggregates; they are never deleted."""
     known = transaction.keys.aggregates
     find = _find_aggregates(transaction.dialect)
-    known.update(tuple(row) for row in rows_of(transaction.connection, find, [u for u in uuids if u not in known]))
+    known.update(transaction.rows_of(find, [uuid for uuid in uuids if uuid not in known]))
     missing = [uuid for uuid in uuids if uuid not in known]
     transaction.insert_missing(aggregates, "uuid", missing)
-    known.update(tuple(row) for row in rows_of(transaction.connection, find, missing))
+    known.update(transaction.rows_of(find, missing))
 
 
 @cache
-def _find_aggregates(dialect: Dialect) -> Select[Any]:
-    return select(aggregates.c.uuid, aggregates.c.id).where(is_listed(aggregates.c.uuid, dialect))
-
-
-@cache
-def _delete(table: SchemaTable, column: str) -> Delete:
-    return delete_from(table).where(are_listed(table.c.provider_id, table.c[column]))
+def _find_aggregates(dialect: Dialect) -> Statement:
+    return Statement(select(aggregates.c.uuid, aggregates.c.id).where(is_listed(aggregates.c.uuid, dialect)), dialect)

@@ -6,15 +6,14 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Update, bindparam, null
+from sqlalchemy import bindparam, null
 from sqlalchemy import update as update_of
 
 from ullage.ledger.book import Book, Change, ProviderRow
 from ullage.storage.dialects import Dialect
-from ullage.storage.many import execute_of, is_listed
+from ullage.storage.statements import Statement
 from ullage.storage.tables import providers
-from ullage.storage.trouble import Outdated
-from ullage.storage.writes.transaction import Transaction
+from ullage.storage.writes.transaction import Transaction, listing
 
 ProviderChange = Change[str, ProviderRow]
 
@@ -26,7 +25,7 @@ def delete(transaction: Transaction, changes: Sequence[ProviderChange]) -> None:
     gone = [transaction.keys.providers[change.key] for change in changes if change.after is None]
     if gone:
         # MariaDB looks at each row by itself: a root refers to itself, and a parent may go together with its child.
-        execute_of(transaction.connection, _unlink(transaction.dialect), gone)
+        transaction.update_all(providers, _unlink(transaction.dialect), gone)
     transaction.delete(providers, gone)
     transaction.bury("provider", gone)
 
@@ -70,15 +69,9 @@ def stamp(transaction: Transaction, book: Book, changes: Iterable[ProviderChange
         changed.update(change.key for change in table.changes())
     changed -= {change.key for change in changes}
     keys = [transaction.keys.providers[uuid] for uuid in changed if book.providers.get(uuid) is not None]
-    found = execute_of(
-        transaction.connection,
-        _stamp(transaction.dialect),
-        keys,
-        writer=transaction.writer,
-        sequence=transaction.sequence,
+    transaction.update_all(
+        providers, _stamp(transaction.dialect), keys, writer=transaction.writer, sequence=transaction.sequence
     )
-    if found != len(keys):
-        raise Outdated(f"{len(keys) - found} of {len(keys)} providers were deleted by others")
 
 
 def _insert(transaction: Transaction, rows: Collection[ProviderRow]) -> None:
@@ -94,20 +87,20 @@ def _insert(transaction: Transaction, rows: Collection[ProviderRow]) -> None:
     )
     keys.update(made)
     roots = [made[row.uuid] for row in rows if row.parent_uuid is None]
-    execute_of(transaction.connection, _root(transaction.dialect), roots)
+    transaction.update_all(providers, _root(transaction.dialect), roots)
 
 
 @cache
-def _unlink(dialect: Dialect) -> Update:
-    return update_of(providers).where(is_listed(providers.c.id, dialect)).values(parent_id=null(), root_id=null())
+def _unlink(dialect: Dialect) -> Statement:
+    return listing(update_of(providers).values(parent_id=null(), root_id=null()), providers, dialect)
 
 
 @cache
-def _root(dialect: Dialect) -> Update:
-    return update_of(providers).where(is_listed(providers.c.id, dialect)).values(root_id=providers.c.id)
+def _root(dialect: Dialect) -> Statement:
+    return listing(update_of(providers).values(root_id=providers.c.id), providers, dialect)
 
 
 @cache
-def _stamp(dialect: Dialect) -> Update:
+def _stamp(dialect: Dialect) -> Statement:
     stamped: dict[str, Any] = {"stamp_writer": bindparam("writer"), "stamp_sequence": bindparam("sequence")}
-    return update_of(providers).where(is_listed(providers.c.id, dialect)).values(stamped)
+    return listing(update_of(providers).values(stamped), providers, dialect)
