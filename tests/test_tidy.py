@@ -204,10 +204,12 @@ def test_nobody_compares_version_numbers() -> None:
 
 
 STATEMENT_CALLS = frozenset({"text", "exec_driver_sql", "DDL", "literal_column"})
+DRIVER_CALLS = frozenset({"execute", "executemany"})
 COMPUTED_STATEMENTS = {
     "src/ullage/storage/unit.py": "runs the constant statements of a Dialect",
     "src/ullage/storage/bulk.py": "names and types of the schema's own columns",
-    "src/ullage/storage/many.py": "runs the compiled text of a Core statement",
+    "src/ullage/storage/statements.py": "runs the compiled text of a Core statement",
+    "src/ullage/storage/dialect.py": "runs the constant settings of a Dialect",
     "src/ullage/storage/mariadb_locks.py": "a number of seconds and a constant expression",
 }
 """Where a statement is put together all the same, and from what."""
@@ -221,7 +223,12 @@ def test_no_statement_is_made_from_input() -> None:
             if not isinstance(node, ast.Call):
                 continue
             name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            if name in STATEMENT_CALLS and node.args and not (is_column_type(node) or is_constant(node.args[0])):
+            is_driver_call = name in DRIVER_CALLS and ast.unparse(node.func).startswith("cursor.")
+            if (
+                (name in STATEMENT_CALLS or is_driver_call)
+                and node.args
+                and not (is_column_type(node) or is_constant(node.args[0]))
+            ):
                 found.setdefault(shown(path), []).append(ast.unparse(node))
     assert found.keys() == COMPUTED_STATEMENTS.keys(), found
 
