@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from api.loops import CountingLoop
 from ullage.api.problems import Problem
 from ullage.api.upload import Limits, Uploads
 
@@ -112,6 +113,31 @@ def test_a_body_that_stalls_is_refused_in_time(headers: dict[str, str]) -> None:
 @pytest.mark.parametrize("headers", [CHUNKED, of_length(10), of_length(LARGE)])
 def test_a_body_that_breaks_off_is_not_taken_for_whole(headers: dict[str, str]) -> None:
     assert refusal(Sent([b"x"], breaks=True), headers).status == 400
+
+
+def test_bodies_that_arrive_in_time_share_a_timer() -> None:
+    loop = CountingLoop()
+    uploads = Uploads(LIMITS)
+
+    async def run() -> None:
+        for _ in range(100):
+            assert await uploads.read(Sent([b"x"]), of_length(1)) == b"x"
+            assert await uploads.read(Sent([b"x"]), CHUNKED) == b"x"
+
+    loop.run_until_complete(run())
+    loop.close()
+    assert loop.timers == 1
+
+
+def test_a_reader_that_is_given_up_is_not_too_slow() -> None:
+    async def run() -> None:
+        reading = asyncio.ensure_future(Uploads(LIMITS).read(Sent([], stalls=True), of_length(1)))
+        await asyncio.sleep(0.01)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+
+    asyncio.run(run())
 
 
 def test_large_bodies_share_a_limit_until_they_are_released() -> None:

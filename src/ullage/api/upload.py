@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
+from ullage.api.deadlines import Deadlines
 from ullage.api.problems import Problem
+
+T = TypeVar("T")
 
 _CLOSE = (("connection", "close"),)
 _COUNTED_FROM_BYTES = 64 * 1024
@@ -57,6 +60,7 @@ class Uploads:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._deadlines = Deadlines(limits.seconds_max)
         self._total_bytes = 0
 
     async def read(self, upload: Upload, headers: Mapping[str, str]) -> bytes:
@@ -74,10 +78,9 @@ class Uploads:
         if body.is_too_large and headers.get("expect", "").lower() == "100-continue":
             raise too_large(self._limits.bytes_max)  # the asker holds it back until it is told to send
         try:
-            async with asyncio.timeout(self._limits.seconds_max):
-                if length is not None and length < min(_COUNTED_FROM_BYTES, self._limits.bytes_max + 1):
-                    return await _at_once(upload)
-                await self._gather(upload, body)
+            if length is not None and length < min(_COUNTED_FROM_BYTES, self._limits.bytes_max + 1):
+                return await self._in_time(_at_once(upload))
+            await self._in_time(self._gather(upload, body))
         except TimeoutError:
             if not body.is_too_large:
                 message = f"The body did not arrive within {self._limits.seconds_max:g} s."
@@ -92,6 +95,21 @@ class Uploads:
         """A body that `read` gave is no longer needed."""
         if len(body) >= _COUNTED_FROM_BYTES:
             self._total_bytes -= len(body)
+
+    async def _in_time(self, reading: Coroutine[Any, Any, T]) -> T:
+        """What reading comes to; raises TimeoutError. As `asyncio.timeout`, but without a timer for each body."""
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("bodies are read by a task of an event loop")
+        deadline = self._deadlines.start(task.cancel)
+        try:
+            return await reading
+        except asyncio.CancelledError:
+            if deadline.is_late and task.uncancel() == 0:
+                raise TimeoutError from None
+            raise
+        finally:
+            deadline.end()
 
     async def _gather(self, upload: Upload, body: _Body) -> None:
         """Take in what is sent. Of a body that is too large the rest is taken in and forgotten: an asker that still

@@ -1,0 +1,26 @@
+"""An event loop that tells what it was asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextvars import Context
+from typing import TypeVarTuple
+
+Arguments = TypeVarTuple("Arguments")
+
+
+class CountingLoop(asyncio.SelectorEventLoop):
+    """Counts the timers that are armed."""
+
+    timers = 0
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[*Arguments], object],
+        *args: *Arguments,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        self.timers += 1
+        return super().call_at(when, callback, *args, context=context)
