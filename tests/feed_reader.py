@@ -2,12 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ullage.engine.patch import Delta
 from ullage.storage.feed import Marks, changes_since
 from ullage.storage.unit import Store
+
+
+class Everything:
+    """Keeps every row of a whole, and how many came at a time."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Any] = {"providers": [], "inventories": [], "traits": [], "aggregates": []}
+        self.names: dict[str, Any] = {"class_names": {}, "trait_names": {}, "aggregate_uuids": {}}
+        self.portion_max = 0
+
+    def add_names(
+        self,
+        class_names: Mapping[int, str] | None = None,
+        trait_names: Mapping[int, str] | None = None,
+        aggregate_uuids: Mapping[int, str] | None = None,
+    ) -> None:
+        given = {"class_names": class_names, "trait_names": trait_names, "aggregate_uuids": aggregate_uuids}
+        for kind, some in given.items():
+            self.names[kind].update(some or {})
+
+    def add_providers(self, rows: Sequence[Any]) -> None:
+        self._add("providers", rows)
+
+    def add_inventories(self, rows: Sequence[Any]) -> None:
+        self._add("inventories", rows)
+
+    def add_traits(self, rows: Sequence[Any]) -> None:
+        self._add("traits", rows)
+
+    def add_aggregates(self, rows: Sequence[Any]) -> None:
+        self._add("aggregates", rows)
+
+    def _add(self, kind: str, rows: Sequence[Any]) -> None:
+        self.rows[kind] += rows
+        self.portion_max = max(self.portion_max, len(rows))
+
+    def delta(self) -> Delta:
+        """All of it as one change."""
+        return Delta(complete=True, **self.rows, **self.names)
 
 
 @dataclass
@@ -27,7 +67,8 @@ class FeedReader:
     def catch_up(self) -> Delta | None:
         """Read what changed, and keep it."""
         with self.store.reading() as connection:
-            delta, self.marks = changes_since(connection, self.marks)
+            change, self.marks = changes_since(connection, self.store.dialect, self.marks, Everything)
+        delta = change.delta() if isinstance(change, Everything) else change
         if delta is not None:
             self._take(delta)
         return delta

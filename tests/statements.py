@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 from weakref import WeakKeyDictionary
 
 import psycopg
 from sqlalchemy import Connection, Engine, event
 
 from ullage.storage import statements as driver_statements
+from ullage.storage.statements import Answer
 from ullage.storage.unit import Store
 
 Action = Callable[[str], None]
@@ -68,6 +70,21 @@ def recorded(store: Store) -> Iterator[list[str]]:
     statements: list[str] = []
     with before_each(store, statements.append):
         yield statements
+
+
+@contextmanager
+def rows_counted() -> Iterator[list[int]]:
+    """How many rows each answer had that was asked for meanwhile on the driver's cursor."""
+    counts: list[int] = []
+    original = Answer.rows
+
+    def rows(answer: Answer) -> Any:
+        found = original(answer)
+        counts.append(len(found))
+        return found
+
+    with patch.object(Answer, "rows", rows):
+        yield counts
 
 
 @contextmanager

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from feed_reader import FeedReader
+from feed_reader import Everything, FeedReader
 from ledger.scenes import claim, replace, uuid_of
 from sqlalchemy import delete, update
-from statements import once_before, recorded
+from statements import once_before, recorded, rows_counted
 
 from ullage.model.allocation import NOT_SAID
 from ullage.model.commands import (
@@ -29,10 +29,10 @@ from ullage.model.commands import (
 )
 from ullage.model.inventory import Inventory
 from ullage.model.refusal import Refusal
-from ullage.storage import tables
+from ullage.storage import feed, tables
 from ullage.storage.batch import Batch
 from ullage.storage.committer import Committer
-from ullage.storage.feed import HorizonMissing, Marks
+from ullage.storage.feed import HorizonMissing, Marks, changes_since
 from ullage.storage.unit import Store
 from ullage.storage.waiting import Waiter
 from ullage.storage.writers import Writer, retire
@@ -117,6 +117,37 @@ def test_a_reader_is_told_of_changed_providers_alone_but_of_all_that_they_have(
         assert not delta.class_names
         assert not delta.trait_names
         assert reader.differences() == []
+
+
+def test_what_a_refresh_reads_after_a_claim_does_not_grow_with_the_fleet(
+    store: Store, committer: Committer, reader: FeedReader
+) -> None:
+    traits, aggregates = frozenset({"HW_CPU_X86_AVX", "STORAGE_DISK_SSD"}), frozenset({AGGREGATE, uuid_of("other")})
+    read = []
+    for number, fleet in enumerate((range(10), range(10, 1_000))):
+        names = [f"h{each}" for each in fleet]
+        do(committer, *(CreateProvider(uuid_of(name), name, None, TEN, traits, aggregates) for name in names))
+        reader.catch_up()
+        do(committer, replace(claim(f"x{number}", {names[0]: {"VCPU": 1}})))
+        with recorded(store) as statements, rows_counted() as rows:
+            reader.catch_up()
+        assert len([each for each in statements if "SELECT" in each]) == len(rows) == 5
+        read.append(rows)
+    marks, provider, links, labels, inventories = read[0]
+    assert (provider, links, labels, inventories) == (1, 4, 0, 1)
+    assert marks < 5
+    assert read[1] == read[0]
+
+
+def test_a_whole_is_read_in_portions(store: Store, committer: Committer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "PORTION", 3)
+    do(committer, *(CreateProvider(uuid_of(f"h{each}"), f"h{each}", None, TEN) for each in range(10)))
+    with store.reading() as connection:
+        everything, _ = changes_since(connection, store.dialect, None, Everything)
+    assert isinstance(everything, Everything)
+    assert everything.portion_max == 3
+    assert [row[2] for row in everything.rows["providers"]] == [f"h{each}" for each in range(10)]
+    assert len(everything.rows["inventories"]) == 10
 
 
 CHANGES: dict[str, Command] = {

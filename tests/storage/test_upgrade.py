@@ -14,9 +14,11 @@ import pytest
 import servers
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from feed_reader import Everything
 from ledger_rows import Rows
 from sqlalchemy import Connection, delete, func, inspect, select, text, update
 
+from ullage.engine.patch import Delta
 from ullage.storage import mariadb_locks, tables
 from ullage.storage.feed import changes_since, read_marks
 from ullage.storage.reads import resource_classes
@@ -96,11 +98,11 @@ def test_names_that_are_missing_are_added_where_searches_see_them(store: Store) 
         connection.execute(delete(tables.traits).where(tables.traits.c.name == "HW_CPU_X86_AVX"))
         Rows(connection).custom(tables.traits, "CUSTOM_T")
     with store.reading() as connection:
-        marks = read_marks(connection)
+        marks = read_marks(connection, store.dialect)
     store.upgrade(now_us=17)
     with store.reading() as connection:
-        delta, _ = changes_since(connection, marks)
-        assert delta is not None
+        delta, _ = changes_since(connection, store.dialect, marks, Everything)
+        assert isinstance(delta, Delta)
         assert list(delta.trait_names.values()) == ["HW_CPU_X86_AVX"]
         times = select(tables.traits.c.created_us).where(tables.traits.c.name == "HW_CPU_X86_AVX")
         assert connection.scalar(times) == 17

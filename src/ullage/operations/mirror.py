@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 
+from ullage.engine.builder import SnapshotBuilder
 from ullage.engine.patch import patch
 from ullage.engine.snapshot import Snapshot
 from ullage.storage.feed import Marks, changes_since
@@ -78,8 +79,10 @@ class Mirror:
     def _catch_up(self) -> Snapshot:
         snapshot, marks = self._state
         with self._store.reading() as connection:
-            delta, now = changes_since(connection, marks)
-        if delta is not None:
-            snapshot = patch(Snapshot.empty() if delta.complete else snapshot, delta)
+            change, now = changes_since(connection, self._store.dialect, marks, SnapshotBuilder)
+        if isinstance(change, SnapshotBuilder):
+            snapshot = change.finish()
+        elif change is not None:
+            snapshot = patch(snapshot, change)
         self._state = (snapshot, now)
         return snapshot

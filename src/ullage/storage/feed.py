@@ -9,13 +9,29 @@ its latest stamp only and is always read whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, literal, or_, select, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
 from ullage.engine.patch import Delta
+from ullage.storage.dialects import Dialect
+from ullage.storage.many import ask, is_listed
+from ullage.storage.statements import Statement
 from ullage.storage.tables import (
     aggregates,
     horizon,
@@ -57,30 +73,60 @@ class HorizonMissing(RuntimeError):
     """The database has no horizon row: its schema was never brought up."""
 
 
-def changes_since(connection: Connection, marks: Marks | None) -> tuple[Delta | None, Marks]:
+class Whole(Protocol):
+    """What takes in everything, portion by portion: rows as the engine's `SnapshotBuilder` describes them."""
+
+    def add_names(
+        self,
+        class_names: Mapping[int, str] | None = None,
+        trait_names: Mapping[int, str] | None = None,
+        aggregate_uuids: Mapping[int, str] | None = None,
+    ) -> None: ...
+
+    def add_providers(self, rows: Sequence[Any], /) -> None: ...
+
+    def add_inventories(self, rows: Sequence[Any], /) -> None: ...
+
+    def add_traits(self, rows: Sequence[Any], /) -> None: ...
+
+    def add_aggregates(self, rows: Sequence[Any], /) -> None: ...
+
+
+AnyWhole = TypeVar("AnyWhole", bound=Whole)
+
+
+def changes_since(
+    connection: Connection, dialect: Dialect, marks: Marks | None, whole: Callable[[], AnyWhole]
+) -> tuple[Delta | AnyWhole | None, Marks]:
     """What a reader at `marks` (None: at nothing) lacks, and where it then stands; None when it lacks nothing.
 
-    `connection` must be inside one explicit snapshot (`Store.reading`). The delta is complete when `marks` is None or
-    lies behind the horizon.
+    `connection` must be inside one explicit snapshot (`Store.reading`). When `marks` is None or lies behind the
+    horizon, everything is read into what `whole` makes.
     """
-    now = read_marks(connection)
+    now = read_marks(connection, dialect)
     if marks is None or marks.are_behind_horizon(now):
-        return _everything(connection), now
+        taker = whole()
+        _read_everything(connection, taker)
+        return taker, now
     advanced = marks.advanced(now)
     if not advanced:
         return None, now
-    return _stamped_later(connection, advanced), now
+    return _stamped_later(connection, dialect, advanced), now
 
 
-def read_marks(connection: Connection) -> Marks:
+def read_marks(connection: Connection, dialect: Dialect) -> Marks:
     """Where the database stands in this snapshot: one tiny query."""
-    rows = connection.execute(_MARKS).all()
+    rows = _marks(dialect).send(connection).rows()
     if not rows:
         raise HorizonMissing("there is no horizon row; run `ullage db upgrade`")
-    return Marks(rows[0].epoch, {row.id: row.sequence for row in rows if row.id is not None})
+    return Marks(rows[0][0], {writer: sequence for _, writer, sequence in rows if writer is not None})
 
 
-_MARKS = select(horizon.c.epoch, writers.c.id, writers.c.sequence).select_from(horizon.outerjoin(writers, true()))
+@cache
+def _marks(dialect: Dialect) -> Statement:
+    marks = select(horizon.c.epoch, writers.c.id, writers.c.sequence)
+    return Statement(marks.select_from(horizon.outerjoin(writers, true())), dialect)
+
 
 _PROVIDERS = select(
     providers.c.id,
@@ -90,8 +136,7 @@ _PROVIDERS = select(
     providers.c.parent_id,
     providers.c.root_id,
     providers.c.updated_us,
-).order_by(providers.c.id)
-
+)
 _INVENTORIES = select(
     inventories.c.provider_id,
     inventories.c.resource_class_id,
@@ -105,79 +150,114 @@ _INVENTORIES = select(
 )
 _TRAITS = select(provider_traits.c.provider_id, provider_traits.c.trait_id)
 _AGGREGATES = select(provider_aggregates.c.provider_id, provider_aggregates.c.aggregate_id)
-_CLASS_NAMES = select(resource_classes.c.id, resource_classes.c.name)
-_TRAIT_NAMES = select(traits.c.id, traits.c.name)
-_AGGREGATE_UUIDS = select(aggregates.c.id, aggregates.c.uuid)
+
+PORTION = 20_000
+"""Rows of a whole that are held at a time: a million providers as rows would be many times their columns."""
 
 
-def _everything(connection: Connection) -> Delta:
-    return Delta(
-        providers=_tuples(connection, _PROVIDERS),
-        inventories=_tuples(connection, _INVENTORIES),
-        traits=_tuples(connection, _TRAITS),
-        aggregates=_tuples(connection, _AGGREGATES),
-        deleted_providers=(),
-        class_names=dict(_tuples(connection, _CLASS_NAMES)),
-        trait_names=dict(_tuples(connection, _TRAIT_NAMES)),
-        aggregate_uuids=dict(_tuples(connection, _AGGREGATE_UUIDS)),
-        deleted_classes=(),
-        deleted_traits=(),
-        complete=True,
-    )
+def _read_everything(connection: Connection, whole: Whole) -> None:
+    """In the order of keys, which is the order of the indexes: the engine then has nothing to sort."""
+    for names in _portions(connection, select(resource_classes.c.id, resource_classes.c.name)):
+        whole.add_names(class_names=dict(names))
+    for names in _portions(connection, select(traits.c.id, traits.c.name)):
+        whole.add_names(trait_names=dict(names))
+    for names in _portions(connection, select(aggregates.c.id, aggregates.c.uuid)):
+        whole.add_names(aggregate_uuids=dict(names))
+    for statement, add in (
+        (_PROVIDERS.order_by(providers.c.id), whole.add_providers),
+        (_INVENTORIES.order_by(inventories.c.provider_id, inventories.c.resource_class_id), whole.add_inventories),
+        (_TRAITS.order_by(*_TRAITS.selected_columns), whole.add_traits),
+        (_AGGREGATES.order_by(*_AGGREGATES.selected_columns), whole.add_aggregates),
+    ):
+        for rows in _portions(connection, statement):
+            add(rows)
 
 
-def _stamped_later(connection: Connection, known: Mapping[int, int]) -> Delta:
+def _portions(connection: Connection, statement: Select[Any]) -> Iterator[Sequence[Any]]:
+    """All rows, a portion at a time; the driver holds no more either."""
+    with connection.execute(statement, execution_options={"yield_per": PORTION}) as result:
+        yield from result.partitions()
+
+
+def _stamped_later(connection: Connection, dialect: Dialect, known: Mapping[int, int]) -> Delta:
     """All that the writers in `known` have stamped beyond the sequence given for each."""
-    changed = select(providers.c.id).where(_is_later(providers, known))
-    links = _tuples(
-        connection,
-        _AGGREGATES.join(aggregates).add_columns(aggregates.c.uuid).where(_is_of(provider_aggregates, changed)),
-    )
-    labels = _tuples(connection, _changed_labels(known))
+    statements = _statements(dialect, len(known))
+    marks = _mark_parameters(known)
+    with dialect.ahead(connection):
+        labels_asked = statements.labels.send(connection, marks)
+        changed = statements.providers.send(connection, marks).rows()
+        keys = [row[0] for row in changed]
+        inventories_asked = ask(connection, dialect, statements.inventories, keys)
+        links = list(ask(connection, dialect, statements.links, keys).rows())
+        labels, offered = labels_asked.rows(), list(inventories_asked.rows())
     return Delta(
-        providers=_tuples(connection, _PROVIDERS.where(_is_later(providers, known))),
-        inventories=_tuples(connection, _INVENTORIES.where(_is_of(inventories, changed))),
-        traits=_tuples(connection, _TRAITS.where(_is_of(provider_traits, changed))),
-        aggregates=[(provider, aggregate) for provider, aggregate, _ in links],
-        deleted_providers=_keys(labels, "provider"),
-        class_names=_names(labels, "resource_class"),
-        trait_names=_names(labels, "trait"),
-        aggregate_uuids={aggregate: uuid for _, aggregate, uuid in links},
-        deleted_classes=_keys(labels, "resource_class"),
-        deleted_traits=_keys(labels, "trait"),
+        providers=changed,
+        inventories=offered,
+        traits=[(provider, trait) for provider, trait, uuid in links if not uuid],
+        aggregates=[(provider, aggregate) for provider, aggregate, uuid in links if uuid],
+        deleted_providers=_keys_gone(labels, "provider"),
+        class_names=_names_now(labels, "resource_class"),
+        trait_names=_names_now(labels, "trait"),
+        aggregate_uuids={aggregate: uuid for _, aggregate, uuid in links if uuid},
+        deleted_classes=_keys_gone(labels, "resource_class"),
+        deleted_traits=_keys_gone(labels, "trait"),
     )
 
 
-def _changed_labels(known: Mapping[int, int]) -> Any:
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    providers: Statement
+    inventories: Statement
+    links: Statement
+    """Rows (provider key, label key, uuid) of traits, which have an empty uuid, and of aggregates."""
+    labels: Statement
     """Rows (kind, key, name) of classes and traits that were made or renamed and, with an empty name, of tombstones."""
+
+
+@cache
+def _statements(dialect: Dialect, writer_count: int) -> _Statements:
     named = [
-        select(literal(kind).label("kind"), table.c.id, table.c.name).where(_is_later(table, known))
+        select(literal(kind).label("kind"), table.c.id, table.c.name).where(_is_later(table, writer_count))
         for kind, table in (("resource_class", resource_classes), ("trait", traits))
     ]
-    gone = select(tombstones.c.kind, tombstones.c.key, literal("").label("name")).where(_is_later(tombstones, known))
-    return union_all(*named, gone)
+    gone = select(tombstones.c.kind, tombstones.c.key, literal("").label("name"))
+    has_traits = _TRAITS.add_columns(literal("").label("uuid"))
+    has_aggregates = _AGGREGATES.join(aggregates).add_columns(aggregates.c.uuid)
+    links = union_all(
+        has_traits.where(is_listed(provider_traits.c.provider_id, dialect)),
+        has_aggregates.where(is_listed(provider_aggregates.c.provider_id, dialect)),
+    )
+    return _Statements(
+        providers=Statement(_PROVIDERS.where(_is_later(providers, writer_count)), dialect),
+        inventories=Statement(_INVENTORIES.where(is_listed(inventories.c.provider_id, dialect)), dialect),
+        links=Statement(links, dialect),
+        labels=Statement(union_all(*named, gone.where(_is_later(tombstones, writer_count))), dialect),
+    )
 
 
-def _keys(labels: Iterable[tuple[str, int, str]], wanted: str) -> list[int]:
-    return [key for kind, key, name in labels if kind == wanted and not name]
-
-
-def _names(labels: Iterable[tuple[str, int, str]], wanted: str) -> dict[int, str]:
-    return {key: name for kind, key, name in labels if kind == wanted and name}
-
-
-def _is_later(table: Table, known: Mapping[int, int]) -> ColumnElement[bool]:
+def _is_later(table: Table, writer_count: int) -> ColumnElement[bool]:
+    """The condition that one of so many writers stamped a row beyond its mark: see `_mark_parameters`."""
     return or_(
         *(
-            and_(table.c.stamp_writer == writer, table.c.stamp_sequence > sequence)
-            for writer, sequence in sorted(known.items())
+            and_(
+                table.c.stamp_writer == bindparam(f"writer{number}"),
+                table.c.stamp_sequence > bindparam(f"sequence{number}"),
+            )
+            for number in range(writer_count)
         )
     )
 
 
-def _is_of(table: Table, changed: Select[int]) -> ColumnElement[bool]:
-    return table.c.provider_id.in_(changed)
+def _mark_parameters(known: Mapping[int, int]) -> dict[str, int]:
+    parameters: dict[str, int] = {}
+    for number, (writer, sequence) in enumerate(known.items()):
+        parameters |= {f"writer{number}": writer, f"sequence{number}": sequence}
+    return parameters
 
 
-def _tuples(connection: Connection, statement: Any) -> Sequence[Any]:
-    return [tuple(row) for row in connection.execute(statement)]
+def _keys_gone(labels: Iterable[Any], wanted: str) -> list[int]:
+    return [key for kind, key, name in labels if kind == wanted and not name]
+
+
+def _names_now(labels: Iterable[Any], wanted: str) -> dict[int, str]:
+    return {key: name for kind, key, name in labels if kind == wanted and name}
