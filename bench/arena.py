@@ -24,6 +24,7 @@ from ullage.cli import fleet
 from ullage.cli.expand import Plan, expand
 
 READY_SECONDS = 300.0
+SETTLE_SECONDS = 4.0
 
 
 class Place:
@@ -150,6 +151,12 @@ class Arena:
         self.stop("reference")
         if "reference" in self._urls:
             databases.cut(self._urls["reference"])
+
+    def settle_reference(self) -> None:
+        """Wait until the reference has done with requests whose askers are gone; end it if that takes long."""
+        running = self._running.get("reference")
+        if running is not None and not running[1].is_idle_within(SETTLE_SECONDS):
+            self.stop_reference()
 
     def close(self) -> None:
         """End both services and drop their databases."""

@@ -39,7 +39,9 @@ def several(context: Context, row: Row, result: Result) -> None:
 
 def mixed(context: Context, row: Row, result: Result) -> None:
     """Nine searches to one claim."""
-    _both(context, row, result, "mixed", [str(context.arena(row).providers_file())], [row.path])
+    arguments = [str(context.arena(row).providers_file())]
+    result.floor = _static_search(context, row, "mixed", [*arguments, new_run()])
+    _both(context, row, result, "mixed", arguments, [row.path])
 
 
 def searches(context: Context, row: Row, result: Result) -> None:
@@ -47,16 +49,12 @@ def searches(context: Context, row: Row, result: Result) -> None:
     arena = context.arena(row)
     service = arena.ullage(row.workers)
     wrk(service.url, "questions", row.clients, context.pace.warm_up, [row.path])
-    taken = wrk(service.url, "questions", row.clients, context.pace.load, [row.path])
-    _note(result, taken, 1)
-    with Client(service.url, context.pace.given) as client:
-        body = client.ask("GET", row.path).body
-    (context.place.static_folder / row.name).write_bytes(body)
-    idle = wrk(context.place.static.url, "questions", row.clients, context.pace.warm_up, [f"/{row.name}"])
-    result.floor = idle.figures() | {"what": f"the same {len(body):,} bytes, static, 1 worker"}
+    _note(result, wrk(service.url, "questions", row.clients, context.pace.load, [row.path]), 1)
+    result.floor = _static_search(context, row, "questions", [])
     if row.has_reference:
-        taken = wrk(arena.reference().url, "questions", row.clients, context.pace.load, [row.path])
-        result.reference = _reference_figures(taken, 1, context.pace.load)
+        taken = wrk(arena.reference().url, "questions", row.clients, context.pace.reference_searches, [row.path])
+        result.reference = _reference_figures(taken, 1, context.pace.reference_searches)
+        arena.settle_reference()
 
 
 def lone(context: Context, row: Row, result: Result) -> None:
@@ -66,13 +64,15 @@ def lone(context: Context, row: Row, result: Result) -> None:
     if result.ullage["refused"]:
         result.fail(f"{result.ullage['refused']} claims were not answered 2xx")
     _check(arena, result)
+    transactions = context.pgbench(1)
+    result.floor = {"value": 1000 / transactions["value"], "what": f"a transaction of {transactions['what']}"}
     if row.has_reference:
         try:
             theirs = _lone(arena, arena.reference().url, row, pace.reference_question, pace.reference_samples_max)
             result.reference = theirs
         except TimeoutError:
-            arena.stop_reference()
             result.reference = {"not_within": pace.given}
+        arena.settle_reference()
 
 
 def _both(
@@ -92,9 +92,12 @@ def _both(
     _check(arena, result)
     if row.has_reference:
         url = arena.reference().url
-        wrk(url, script, row.clients, pace.warm_up, [*before, new_run(), *after])
-        taken = wrk(url, script, row.clients, pace.load, [*before, new_run(), *after])
-        result.reference = _reference_figures(taken, each, pace.load)
+        seconds = pace.reference_searches if row.path else pace.load
+        if not row.path:
+            wrk(url, script, row.clients, pace.warm_up, [*before, new_run(), *after])
+        taken = wrk(url, script, row.clients, seconds, [*before, new_run(), *after])
+        result.reference = _reference_figures(taken, each, seconds)
+        arena.settle_reference()
 
 
 def _note(result: Result, taken: Load, each: int) -> None:
@@ -119,6 +122,15 @@ def _static_floor(context: Context, row: Row, arguments: list[str]) -> Figures:
     url = context.place.static.url
     taken = wrk(url, "claims", row.clients, context.pace.warm_up, [*arguments, new_run()])
     return taken.figures() | {"what": "the same requests, answered 204 at once"}
+
+
+def _static_search(context: Context, row: Row, script: str, arguments: list[str]) -> Figures:
+    """The floor of a load with searches: the answer's bytes, as they are."""
+    with Client(context.arena(row).ullage(row.workers).url, context.pace.given) as client:
+        body = client.ask("GET", row.path).body
+    (context.place.static_folder / row.name).write_bytes(body)
+    taken = wrk(context.place.static.url, script, row.clients, context.pace.warm_up, [*arguments, f"/{row.name}"])
+    return taken.figures() | {"what": f"the same {len(body):,} bytes, static, 1 worker"}
 
 
 def _lone(arena: Arena, url: str, row: Row, seconds: float, samples_max: int) -> Figures:

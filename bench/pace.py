@@ -23,14 +23,16 @@ class Pace:
     """For one answer of the reference; after that it has not finished."""
     load: int
     """For each load by many clients, on each side."""
+    reference_searches: int
+    """The same, where the reference has to search: its first answers take long."""
     warm_up: int
     pgbench: int
     samples_max: int
     reference_samples_max: int
 
 
-FULL = Pace(3_500, 6.0, 30.0, 60.0, 10, 2, 30, 300, 30)
-QUICK = Pace(285, 1.5, 5.0, 10.0, 2, 1, 5, 60, 5)
+FULL = Pace(3_500, 6.0, 30.0, 60.0, 10, 30, 2, 30, 300, 30)
+QUICK = Pace(285, 1.5, 5.0, 10.0, 2, 4, 1, 5, 60, 5)
 
 
 class Overdue(Exception):

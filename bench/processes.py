@@ -21,6 +21,8 @@ from bench.client import Client
 
 START_SECONDS_MAX = 120.0
 STOP_SECONDS_MAX = 15.0
+IDLE_SECONDS = 0.5
+IDLE_TICKS_MAX = 2
 REFERENCE_PROCESSES, REFERENCE_THREADS = 2, 4
 CONFIGURATION = """
 [api]
@@ -44,6 +46,24 @@ class Service:
     def workers(self) -> list[int]:
         """The ids of the processes below the main one."""
         return descendants(self.process.pid)
+
+    def is_idle_within(self, seconds: float) -> bool:
+        """Wait until its workers compute nothing; false if they still do after so many seconds."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            before = self._processor_ticks()
+            time.sleep(IDLE_SECONDS)
+            if self._processor_ticks() - before <= IDLE_TICKS_MAX:
+                return True
+        return False
+
+    def _processor_ticks(self) -> int:
+        ticks = 0
+        for pid in self.workers():
+            with contextlib.suppress(OSError):
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                ticks += int(fields[11]) + int(fields[12])  # user and system time: fields 14 and 15 of the whole line
+        return ticks
 
 
 def descendants(pid: int) -> list[int]:

@@ -24,11 +24,12 @@ def set_up(context: Context, row: Row, result: Result) -> None:
     result.floor = context.pgbench(row.clients)
     if row.has_reference:
         result.reference = _set_up(context, row, arena.reference()).figures()
+        arena.settle_reference()
 
 
 def _set_up(context: Context, row: Row, service: Service) -> Load:
     aggregates = context.place.folder / "aggregates.uuids"
-    aggregates.write_text("".join(f"{aggregate_uuid(name)}\n" for name in ("near-1", "middle-1", "far-1")))
+    aggregates.write_text("".join(f"{aggregate_uuid(name)}\n" for name in ("hall", "row-1", "rack-1")))
     for seconds in (context.pace.warm_up, context.pace.load):
         # As many threads as clients: each has one connection then, and its requests come one after the other.
         taken = wrk(service.url, "providers", row.clients, seconds, [new_run(), str(aggregates)], row.clients)

@@ -12,8 +12,9 @@ from ullage.cli.expand import made_uuid
 
 Fleet = dict[str, Any]
 
-NEAR, MIDDLE, FAR = 3, 50, 300
-"""How many aggregates of each kind a flat fleet has; a host is in one of each. NEAR and MIDDLE divide FAR."""
+ROWS, RACKS = 50, 300
+"""How many aggregates of each kind a flat fleet has, besides the one that every host is in; a host is in one of each.
+The one divides the other."""
 TRAITS = ["HW_CPU_X86_AVX2", "STORAGE_DISK_SSD"]
 ROOMY = {"VCPU": 10_000_000, "MEMORY_MB": 2**31 - 1, "DISK_GB": 100_000_000}
 FULL_OF_20 = 19
@@ -35,15 +36,15 @@ def flat(count: int, inventories: dict[str, Any] | None = None) -> Fleet:
     providers = [
         {
             "name": "host-{n}",
-            "numbers": ",".join(map(str, range(first, count + 1, FAR))),
+            "numbers": ",".join(map(str, range(first, count + 1, RACKS))),
             "template": "host",
-            "aggregates": [f"near-{first % NEAR}", f"middle-{first % MIDDLE}", f"far-{first % FAR}"],
+            "aggregates": ["hall", f"row-{first % ROWS}", f"rack-{first % RACKS}"],
         }
-        for first in range(1, min(FAR, count) + 1)
+        for first in range(1, min(RACKS, count) + 1)
     ]
-    kinds = (("near", NEAR), ("middle", MIDDLE), ("far", FAR))
+    names = ["hall", *(f"row-{number}" for number in range(ROWS)), *(f"rack-{number}" for number in range(RACKS))]
     return {
-        "aggregates": {f"{kind}-{number}": None for kind, size in kinds for number in range(size)},
+        "aggregates": dict.fromkeys(names),
         "templates": {"host": {"inventories": offered, "traits": TRAITS}},
         "providers": providers,
     }
