@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 UNKNOWN_PAUSE_SECONDS = 0.2
 """Between two attempts to learn what became of a commit."""
 RETIRE_EVERY_SECONDS = 3600.0
+RETIRE_FIRST_SECONDS = 60.0
+"""Not at once: those who wait for a service that has just started have more urgent needs."""
 RETIRE_OLDER_THAN_US = 24 * 3600 * 1_000_000
 
 
@@ -34,7 +36,7 @@ class Lane:
         self._attempts = attempts
         self._process = os.getpid()
         self._writer: Writer | None = None
-        self._retire_at = time.monotonic()
+        self._retire_at = time.monotonic() + RETIRE_FIRST_SECONDS
         self._thread = threading.Thread(target=self._serve, name="committer", daemon=True)
 
     @property
