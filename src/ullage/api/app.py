@@ -20,22 +20,40 @@ to do already.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
 
 from ullage.api import negotiation, problems, request_log, uris, version_document
 from ullage.api.auth import NotIdentified, Scheme, scheme_for
 from ullage.api.cors import Cors
-from ullage.api.http import Call, Identity, Request, Response, Route
+from ullage.api.http import Call, Identity, Request, Response, Route, Write
 from ullage.api.policy import OPEN, Policy
 from ullage.api.problems import Problem
 from ullage.api.request_log import Visit
 from ullage.api.routing import MethodUnknown, PathUnknown, RouteTable
 from ullage.api.versions import Microversion, has
 from ullage.model.errors import Busy, Refusal
+from ullage.operations import writing
 from ullage.operations.service import Service
+from ullage.operations.writing import Outcome
 from ullage.settings import Settings
 
+T = TypeVar("T")
+
+BRIEF_BYTES_MAX = 8 * 1024
+"""Larger bodies are read in a thread. To word what is wrong with one of this size takes 3 ms at the worst."""
 ANONYMOUS = Identity("", None, frozenset())
+
+
+@dataclass(slots=True)
+class Begun:
+    """A request that waits for its command to be decided."""
+
+    call: Call
+    route: Route
+    visit: Visit
+    write: Write
 
 
 class App:
@@ -44,35 +62,50 @@ class App:
     def __init__(self, service: Service, settings: Settings, routes: Iterable[Route]) -> None:
         """Raises ValueError for a route that is there twice or whose policy rule does not exist."""
         self.settings = settings
-        self._service = service
+        self.service = service
         self._scheme: Scheme = scheme_for(settings)
         self._policy = Policy(settings.enforce_new_defaults)
         self._cors = Cors(settings.cors_origins)
         self._routes = RouteTable((*version_document.ROUTES, *routes))
 
     def handle(self, request: Request) -> Response:
-        """The reply to a request; never raises."""
+        """The reply to a request, whatever that waits for; never raises."""
+        begun = self.begin(request)
+        if isinstance(begun, Response):
+            return begun
+        return self.end(begun, writing.run(self.service, begun.write.command))
+
+    def begin(self, request: Request) -> Response | Begun:
+        """The reply to a request, or what leads to it once its command is decided; never raises."""
         visit = Visit()
+        answer = self._attempt(request, visit, lambda: self._cors.preflight(request) or self._answer(request, visit))
+        return answer if isinstance(answer, Begun) else self._finish(answer, request, visit)
+
+    def end(self, begun: Begun, outcome: Outcome) -> Response:
+        """The reply to a request whose command has come to this; never raises."""
+        request, visit = begun.call.request, begun.visit
+        answer = self._attempt(
+            request,
+            visit,
+            lambda: self._mended(begun.call, begun.route, visit, lambda: begun.write.reply(writing.result(outcome))),
+        )
+        return self._finish(answer, request, visit)
+
+    def is_brief(self, request: Request) -> bool:
+        """Whether `begin` and `end` neither wait for anything nor compute for long: an event loop may call them."""
+        if len(request.body) > BRIEF_BYTES_MAX:
+            return False
         try:
-            response = self._cors.preflight(request) or self._answer(request, visit)
-            _add_version_headers(response, visit.version, has_vary=True)
-        except Problem as problem:
-            response = self._problem_reply(problem, request, visit)
-        except Refusal as refusal:
-            response = self._problem_reply(problems.from_refusal(refusal), request, visit)
-        except Exception:  # noqa: BLE001 # a mistake of ours must cost one request, not the connection
-            request_log.bug(visit, request)
-            response = problems.reply(
-                Problem(500, "This is a mistake in the service."), request, visit.request_id, None
-            )
-        return self._finish(response, request, visit)
+            return self._routes.find(request.method, uris.decode_path(request.raw_path))[0].is_brief
+        except (PathUnknown, MethodUnknown):
+            return False
 
     def refuse(self, problem: Problem, request: Request) -> Response:
         """The reply to a request that an entry turns away before it is whole."""
         visit = Visit()
         return self._finish(problems.reply(problem, request, visit.request_id, None), request, visit)
 
-    def _answer(self, request: Request, visit: Visit) -> Response:
+    def _answer(self, request: Request, visit: Visit) -> Response | Begun:
         path = uris.decode_path(request.raw_path)
         identity = ANONYMOUS if path in ("", "/") else self._identify(request)
         visit.version = version = _version(request)
@@ -87,12 +120,32 @@ class App:
         if query_fault is not None:
             raise query_fault
         _require_text(parameters)
-        call = Call(self._service, request, version, identity, parameters, query)
+        call = Call(self.service, request, version, identity, parameters, query)
+        answer = self._mended(call, route, visit, lambda: route.handler(call))
+        return Begun(call, route, visit, answer) if isinstance(answer, Write) else answer
+
+    def _attempt(self, request: Request, visit: Visit, step: Callable[[], Response | T]) -> Response | T:
+        """What a step gives, or the reply to what it raises."""
         try:
-            return route.handler(call)
+            answer = step()
+            if isinstance(answer, Response):
+                _add_version_headers(answer, visit.version, has_vary=True)
+            return answer
+        except Problem as problem:
+            return self._problem_reply(problem, request, visit)
+        except Refusal as refusal:
+            return self._problem_reply(problems.from_refusal(refusal), request, visit)
+        except Exception:  # noqa: BLE001 # a mistake of ours must cost one request, not the connection
+            request_log.bug(visit, request)
+            return problems.reply(Problem(500, "This is a mistake in the service."), request, visit.request_id, None)
+
+    def _mended(self, call: Call, route: Route, visit: Visit, step: Callable[[], T]) -> T:
+        """What a step gives; raises a Refusal as the Problem that it is on this route."""
+        try:
+            return step()
         except Refusal as refusal:
             if isinstance(refusal, Busy):
-                request_log.trouble(visit, request, str(refusal))
+                request_log.trouble(visit, call.request, str(refusal))
             problem = problems.from_refusal(refusal, route.trouble, call.parameters)
             problem.has_vary = problem.has_vary or route.missing_has_vary
             raise problem from refusal

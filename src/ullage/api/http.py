@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ullage.api.versions import LATEST, Feature, Microversion, has
+from ullage.model.commands import Command, Result
 from ullage.operations.service import Service
+
+CHUNK_BYTES = 256 * 1024
+"""About how large the parts are in which a large body is made and sent."""
 
 
 @dataclass(slots=True)
@@ -28,12 +32,15 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """One reply. `body` is complete; `content_type` is None when there is no body."""
+    """One reply. `content_type` is None when there is no body."""
 
     status: int
     body: bytes = b""
     content_type: str | None = None
     headers: list[tuple[str, str]] = field(default_factory=list)
+    chunks: Iterator[bytes] | None = None
+    """If there are any, they are the body: together more than CHUNK_BYTES, none of them much more, each made when it is
+    asked for, in any thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +67,22 @@ class Call:
     """Decoded query keys in order of appearance, each with all its values."""
 
 
-Handler = Callable[[Call], Response]
+@dataclass(slots=True)
+class Write:
+    """What a handler answers that leaves its command to be decided: the reply is made of what the command answers."""
+
+    command: Command
+    reply: Callable[[Result], Response]
+
+
+Handler = Callable[[Call], Response | Write]
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """One method on one path.
 
+    `is_brief`: its handler only reads its body and gives a Write whose reply is small, so that no thread is needed;
     `since` hides it before a feature (404, or the status in `before`); `rule` is its policy rule; `reads_json`: it
     needs a JSON body (415 otherwise); `gives_json`: 406 unless the asker accepts JSON.
     """
@@ -83,6 +99,7 @@ class Route:
     gives_json: bool = False
     missing_has_vary: bool = False
     """Tells caches that the answer depends on the version even when what the path names is missing."""
+    is_brief: bool = False
     trouble: str = ""
     """Begins the sentence of a refused write, such as "Unable to update inventory for resource provider {uuid}"."""
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 from urllib.parse import quote
 
 from ullage.api import uris
-from ullage.api.app import App
+from ullage.api.app import App, Begun
 from ullage.api.http import Request, Response
 from ullage.api.problems import Problem
-from ullage.api.threads import Threads
+from ullage.api.threads import Mail, Threads
 from ullage.api.upload import Limits, Upload, Uploads
+from ullage.api.writes import Writes
 from ullage.settings import Settings
+
+T = TypeVar("T")
 
 _PATH_SAFE = "/!$&'()*+,;=:@~"
 
@@ -78,7 +81,9 @@ class Entry:
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Called once, before the first request."""
         self._app = self._build()
-        self._threads = Threads(loop, self._settings.threads)
+        mail = Mail(loop)
+        self._threads = Threads(loop, self._settings.threads, mail)
+        self._writes = Writes(self._app.service, mail, self._settings.write_deadline_seconds)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Called once, after the last request, unless the process is killed."""
@@ -98,12 +103,32 @@ class Entry:
                 return
             self._waiting += 1
             try:
-                # The thread sends the reply itself, which spares the asker the way back through the loop.
-                await self._threads.run(lambda: _send(self._app.handle(request), exchange))
+                await self._answer(request, exchange)
             finally:
                 self._waiting -= 1
         finally:
             self._uploads.release(request.body)
+
+    async def _answer(self, request: Request, exchange: Exchange) -> None:
+        """Have a request worked on, where that is best, and replied to from there: a thread that sends the reply by
+        itself spares the asker the way back through the loop."""
+        run = _run_here if self._app.is_brief(request) else self._threads.run
+        begun = await run(lambda: _sent(self._app.begin(request), exchange))
+        if begun is not None:
+            outcome = await self._writes.outcome(begun.write.command)
+            await run(lambda: _sent(self._app.end(begun, outcome), exchange))
+
+
+async def _run_here(task: Callable[[], T]) -> T | None:
+    return task()
+
+
+def _sent(answer: Response | Begun, exchange: Exchange) -> Begun | None:
+    """Send a reply; gives back what is none yet."""
+    if isinstance(answer, Begun):
+        return answer
+    _send(answer, exchange)
+    return None
 
 
 def _too_many() -> Problem:

@@ -8,50 +8,65 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
+from typing import Any, TypeVar
 
-Task = Callable[[], None]
+T = TypeVar("T")
 
 LOG = logging.getLogger(__name__)
 
 
-class Threads:
-    """Runs tasks in `count` threads, first come, first served, and tells the event loop when each is done."""
+class Mail:
+    """Brings results from other threads to the futures of an event loop that wait for them."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, count: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._tasks: SimpleQueue[tuple[Task, asyncio.Future[None]]] = SimpleQueue()
-        self._done: deque[asyncio.Future[None]] = deque()
+        self._arrived: deque[tuple[asyncio.Future[Any], Any]] = deque()
         self._is_waking = False
+
+    def send(self, future: asyncio.Future[T], result: T) -> None:
+        """Set the future's result in its loop, unless it has one; from any thread."""
+        self._arrived.append((future, result))
+        # Much that comes together wakes the loop once. The flag is read after the append and lowered before the deque
+        # is emptied, so that nothing is left behind.
+        if not self._is_waking:
+            self._is_waking = True
+            try:
+                self._loop.call_soon_threadsafe(self._deliver)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                LOG.debug("a result came after the end")
+
+    def _deliver(self) -> None:
+        self._is_waking = False
+        while self._arrived:
+            future, result = self._arrived.popleft()
+            if not future.done():  # else its connection was given up, or its deadline has passed
+                future.set_result(result)
+
+
+class Threads:
+    """Runs tasks in `count` threads, first come, first served."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, count: int, mail: Mail | None = None) -> None:
+        self._loop = loop
+        self._mail = mail or Mail(loop)
+        self._tasks: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]]] = SimpleQueue()
         for number in range(count):
             # Nothing depends on how a thread ends, so none may keep a stopping process alive.
             threading.Thread(target=self._work, name=f"request-{number}", daemon=True).start()
 
-    def run(self, task: Task) -> asyncio.Future[None]:
-        """Have a task done; to be called and awaited in the event loop, which learns nothing of how it went."""
-        future = self._loop.create_future()
+    def run(self, task: Callable[[], T]) -> asyncio.Future[T | None]:
+        """Have a task done; to be called and awaited in the event loop, which gets None from a task that fails."""
+        future: asyncio.Future[T | None] = self._loop.create_future()
         self._tasks.put((task, future))
         return future
 
     def _work(self) -> None:
         while True:
             task, future = self._tasks.get()
+            result = None
             try:
-                task()
+                result = task()
             except Exception:  # the thread is needed for the tasks to come
                 LOG.exception("a task failed")
-            self._done.append(future)
-            # Many tasks that end together wake the loop once. The flag is read after the append and lowered before
-            # the deque is emptied, so that no future is left behind.
-            if not self._is_waking:
-                self._is_waking = True
-                try:
-                    self._loop.call_soon_threadsafe(self._settle)
-                except RuntimeError:  # the loop is closed: nobody waits any more
-                    return
-
-    def _settle(self) -> None:
-        self._is_waking = False
-        while self._done:
-            future = self._done.popleft()
-            if not future.done():  # else its connection was given up
-                future.set_result(None)
+            self._mail.send(future, result)
+            del task, future, result  # an idle thread keeps nothing of a request alive

@@ -1,9 +1,8 @@
-"""Allocations: read, claim, release, reshape; and their sums."""
+"""Allocations: read them, and their sums."""
 
 from __future__ import annotations
 
 from ullage.model.allocation import NOT_SAID, ConsumerAllocations, NotSaid, ProviderAllocations, TypeUsage
-from ullage.model.commands import ReleaseConsumer, ReplaceAllocations, Reshape
 from ullage.operations.service import Service
 from ullage.storage import reads
 
@@ -18,21 +17,6 @@ def of_provider(service: Service, provider_uuid: str) -> ProviderAllocations:
     """What is held on a provider; raises ProviderMissing."""
     with service.store.reading() as connection:
         return reads.provider_allocations(connection, provider_uuid)
-
-
-def claim(service: Service, command: ReplaceAllocations) -> None:
-    """Raises what speaks against any of the claims; then none has taken effect."""
-    service.committer.run(command)
-
-
-def release(service: Service, command: ReleaseConsumer) -> None:
-    """Raises AllocationsMissing."""
-    service.committer.run(command)
-
-
-def reshape(service: Service, command: Reshape) -> None:
-    """Raises what speaks against any inventory or claim; then none has taken effect."""
-    service.committer.run(command)
 
 
 def usages(

@@ -14,7 +14,7 @@ from ullage.model.commands import Command, Result
 from ullage.model.errors import Refusal
 from ullage.storage.lane import Lane
 from ullage.storage.unit import Store
-from ullage.storage.waiting import Closed, Line, Outcome, Waiter
+from ullage.storage.waiting import Closed, Line, Outcome, Told, Waiter
 
 
 def now_us() -> int:
@@ -58,6 +58,14 @@ class Committer:
         waiter = Waiter(command, self._deadline_seconds)
         self._join([waiter])
         return _result(waiter.wait())
+
+    def submit(self, command: Command, tell: Callable[[Outcome], object]) -> None:
+        """Have one command decided and stored without waiting: the committer's thread then tells its outcome, which is
+        what `run` would give or raise. `tell` must be quick and never fail.
+
+        Raises QueueFull. A deadline that passes while the command is being decided is for the asker to watch.
+        """
+        self._join([Told(command, self._deadline_seconds, tell)])
 
     def run_all(self, commands: Sequence[Command]) -> list[Result | Refusal]:
         """Run many commands in this order, sharing transactions; gives the outcome of each.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ullage.ledger.decide import needs as needs_of
 from ullage.model.commands import Command, Result
@@ -56,6 +56,21 @@ class Waiter:
     def too_late(self) -> DeadlineExceeded:
         """The outcome for whoever waited in vain."""
         return DeadlineExceeded(self._seconds)
+
+
+class Told(Waiter):
+    """One command whose outcome is told to somebody, by the committer's thread: `tell` must be quick and never fail."""
+
+    __slots__ = ("_tell",)
+
+    def __init__(self, command: Command, seconds: float, tell: Callable[[Outcome], object]) -> None:
+        super().__init__(command, seconds)
+        self._tell = tell
+
+    def answer(self, outcome: Outcome) -> None:
+        """Hand the outcome over, once."""
+        super().answer(outcome)
+        self._tell(outcome)
 
 
 class Line:
