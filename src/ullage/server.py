@@ -18,6 +18,7 @@ from granian.log import LogLevels
 from granian.server import MPServer as Server
 
 from ullage import logs
+from ullage.api.app import App
 from ullage.api.rsgi import Entry
 from ullage.settings import Settings, SettingsError
 from ullage.storage.unit import Store
@@ -134,7 +135,13 @@ def _entry(settings: Settings) -> Any:  # Granian looks for __rsgi__, which its 
     """What a worker process runs; called in it."""
     logs.configure(settings.log_level, logs.WriterHandler(sys.stderr))
     sys.setswitchinterval(SWITCH_SECONDS)
-    return Entry(partial(build_app, settings), settings, logs.flush)
+    return Entry(partial(_application, settings), settings, logs.flush)
+
+
+def _application(settings: Settings) -> App:
+    app = build_app(settings)
+    app.service.mirror.warm()
+    return app
 
 
 def _upgrade(database: str) -> None:

@@ -49,6 +49,13 @@ def worker_pids(server: UllageServer) -> list[int]:
     return [int(pid) for pid in Path(f"/proc/{main}/task/{main}/children").read_text().split()]
 
 
+def test_a_worker_reads_everything_before_it_is_asked(server: UllageServer) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while "0 providers are in memory" not in server.log():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_more_stalled_uploads_than_threads_delay_nobody(server: UllageServer) -> None:
     with ExitStack() as stack:
         for number in range(60):

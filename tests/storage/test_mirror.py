@@ -118,6 +118,30 @@ def fail(*_: object) -> Any:
     raise ZeroDivisionError("a bug")
 
 
+def test_a_warmed_mirror_has_read_everything_before_it_is_asked(
+    store: Store, mirror: Mirror, committer: Committer
+) -> None:
+    do(committer, CreateProvider(A, "a"))
+    with recorded(store) as statements:
+        mirror.warm()
+        wait_until(lambda: mirror._state[1] is not None)
+        assert [each for each in statements if each.startswith(ROWS)]
+        statements.clear()
+        assert names(mirror.fresh()) == ["a"]
+        assert [each[: len(MARKS)] for each in statements if each.startswith("SELECT")] == [MARKS]
+
+
+def test_a_mirror_that_cannot_be_warmed_says_so_and_is_asked_again_later(
+    store: Store, mirror: Mirror, committer: Committer, caplog: pytest.LogCaptureFixture
+) -> None:
+    do(committer, CreateProvider(A, "a"))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(mirror_module, "changes_since", fail)
+        mirror.warm()
+        wait_until(lambda: "could not be read in advance: a bug" in caplog.text)
+    assert names(mirror.fresh()) == ["a"]
+
+
 def test_a_lost_connection_is_made_again(mirror: Mirror, committer: Committer, monkeypatch: pytest.MonkeyPatch) -> None:
     do(committer, CreateProvider(A, "a"))
     losses = [ConnectionLost("gone")]

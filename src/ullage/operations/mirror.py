@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 
@@ -12,6 +13,8 @@ from ullage.storage.feed import Marks, changes_since
 from ullage.storage.unit import Store, again
 
 READ_ATTEMPTS = 3
+
+logger = logging.getLogger(__name__)
 
 
 class _CatchUp:
@@ -44,6 +47,19 @@ class Mirror:
         self._turn = threading.Condition()
         self._next = _CatchUp()
         self._is_running = False
+
+    def warm(self) -> None:
+        """Begin to read on a thread of its own, so that who asks first need not wait for everything.
+
+        Should that fail, the log says so, and whoever asks first has it tried again.
+        """
+        threading.Thread(target=self._warm, name="mirror", daemon=True).start()
+
+    def _warm(self) -> None:
+        try:
+            logger.info("%d providers are in memory", len(self.fresh()))
+        except Exception as error:  # noqa: BLE001 # whatever it is, nobody has asked yet, and who asks is told
+            logger.warning("providers could not be read in advance: %s", error)
 
     def fresh(self) -> Snapshot:
         """A snapshot that holds every write that was answered before this call (law 6).
