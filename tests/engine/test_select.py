@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from engine_fleets import Fleet, wanted
 
-from ullage.engine.select import select
+from ullage.engine import select as select_module
+from ullage.engine.select import select, selected
 from ullage.engine.snapshot import Snapshot
 from ullage.model.errors import UnknownResourceClass, UnknownTraits
 from ullage.model.inventory import Inventory
@@ -63,6 +66,29 @@ def test_a_provider_is_told_with_all_it_is(snapshot: Snapshot) -> None:
 )
 def test_filters(snapshot: Snapshot, asked: ProviderFilter, expected: list[str]) -> None:
     assert names(snapshot, asked) == expected
+
+
+def test_a_selection_knows_its_size_and_its_newest_change(snapshot: Snapshot) -> None:
+    some = selected(snapshot, ProviderFilter())
+    assert len(some) == len(list(some)) == len(snapshot)
+    assert some.updated_us == max(provider.updated_us for provider in some)
+    nobody = selected(snapshot, ProviderFilter(name="nobody"))
+    assert (len(nobody), list(nobody), nobody.updated_us) == (0, [], 0)
+
+
+def test_a_selection_makes_a_provider_when_it_is_come_to(snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def make(uuid: str, name: str, *others: Any) -> Provider:
+        made.append(name)
+        return Provider(uuid, name, *others)
+
+    monkeypatch.setattr(select_module, "Provider", make)
+    coming = iter(selected(snapshot, ProviderFilter()))
+    next(coming)
+    assert made == ["numa"]
+    next(coming)
+    assert made == ["numa", "other"]
 
 
 def test_unknown_classes_and_traits_are_errors(snapshot: Snapshot) -> None:

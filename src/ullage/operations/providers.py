@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid as uuid_module
 
-from ullage.engine.select import select
+from ullage.engine.select import Selection, selected
 from ullage.model.commands import CreateProvider, DeleteProvider, UpdateProvider
 from ullage.model.provider import Provider
 from ullage.model.request import ProviderFilter
@@ -17,9 +17,9 @@ def new_uuid() -> str:
     return str(uuid_module.uuid4())
 
 
-def find(service: Service, wanted: ProviderFilter) -> tuple[Provider, ...]:
+def find(service: Service, wanted: ProviderFilter) -> Selection:
     """All providers of which everything asked holds; raises UnknownResourceClass, UnknownTraits."""
-    return select(service.mirror.fresh(), wanted)
+    return selected(service.mirror.fresh(), wanted)
 
 
 def show(service: Service, uuid: str) -> Provider:
