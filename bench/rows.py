@@ -120,7 +120,7 @@ def _questions() -> Iterator[Row]:
     none = candidates(None, {"resources": "VCPU:1,MEMORY_MB:262144"})
     yield _search("flat-10000-none", "none fits", "10,000 providers, none fits", world, none, is_quick=True)
     title = "10,000 providers, 95 % full, limit 10"
-    yield _search("full-10000", "95 % full", title, "full-10000", FLAT, is_quick=True)
+    yield _search("full-10000", "95 % full", title, "full-10000", FLAT)
     title = "10,000 hosts with the disks of 100 sharing providers, limit 10"
     yield _search("sharing-10000", "sharing storage", title, "sharing-10000", candidates(10, USUAL))
     split = candidates(10, {"resources": "VCPU:1,MEMORY_MB:256,DISK_GB:5"})
@@ -135,7 +135,7 @@ def _wide() -> Iterator[Row]:
     for count in range(1, 9):
         title = f"wide tree: 8 one-unit children, {number_of(count, 'group')}, limit 10"
         path, goal = groups(count, "VGPU:1", 10), Goal(10, 3) if count == 5 else None
-        quick = count in (2, 5)
+        quick = count == 5
         yield _search(f"wide-8-groups-{count}", "wide 8", title, "wide-8", path, goal=goal, is_quick=quick)
     title = "wide tree: 64 one-unit children, 64 groups, limit 1,000"
     path = groups(64, "VGPU:1", 1_000)
@@ -287,7 +287,7 @@ def _workers() -> Iterator[Row]:
             workers=workers,
             has_reference=workers == 1,
             stands_for="searches-1",
-            is_quick=True,
+            is_quick=workers == 1,
         )
     for database in ("postgresql", "mariadb", "sqlite"):
         for workers in (1, 2):
