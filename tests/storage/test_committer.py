@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -39,6 +41,7 @@ from ullage.storage import batch, tables
 from ullage.storage.committer import Committer
 from ullage.storage.trouble import StorageUnavailable
 from ullage.storage.unit import Store
+from ullage.storage.waiting import Outcome
 
 A, B, C = (uuid_of(name) for name in "abc")
 TEN = {"VCPU": Inventory(10)}
@@ -197,6 +200,36 @@ def test_whoever_waited_too_long_is_told_and_not_executed(new_committer: NewComm
             committer.run(CreateProvider(B, "b"))
         assert isinstance(begun.exception(), DeadlineExceeded)  # nobody can tell it more by now
     committer.stop()
+    assert stored_state(store).providers.keys() == {A}
+
+
+def test_an_outcome_can_be_told_instead_of_waited_for(new_committer: NewCommitter, store: Store) -> None:
+    committer = new_committer(queue_max=2)
+    told: dict[str, Outcome] = {}
+    with held(committer._store, "UPDATE writers") as hold:
+        committer.submit(CreateProvider(A, "a"), partial(told.__setitem__, "a"))
+        hold.wait()
+        committer.submit(CreateProvider(B, "b"), partial(told.__setitem__, "b"))
+        committer.submit(CreateProvider(C, "a"), partial(told.__setitem__, "c"))
+        with pytest.raises(QueueFull):
+            committer.submit(CreateProvider(uuid_of("d"), "d"), partial(told.__setitem__, "d"))
+        assert not told
+    wait_until(lambda: len(told) == 3)
+    assert [isinstance(told[name], Provider) for name in "ab"] == [True, True]
+    assert isinstance(told["c"], ProviderExists)
+    assert stored_state(store).providers.keys() == {A, B}
+
+
+def test_whoever_would_be_told_too_late_is_told_so_and_not_executed(new_committer: NewCommitter, store: Store) -> None:
+    committer = new_committer(deadline_seconds=0.2)
+    told: list[Outcome] = []
+    with held(committer._store, "UPDATE writers") as hold:
+        committer.submit(CreateProvider(A, "a"), told.append)
+        hold.wait()
+        committer.submit(CreateProvider(B, "b"), told.append)
+        time.sleep(0.3)
+    wait_until(lambda: len(told) == 2)
+    assert isinstance(told[1], DeadlineExceeded)
     assert stored_state(store).providers.keys() == {A}
 
 
