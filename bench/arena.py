@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from servers import Server
+from sqlalchemy import func, select
 
 from bench import databases, filling, processes, worlds
 from bench.processes import Service
 from ullage.cli import fleet
-from ullage.cli.expand import Plan, expand
+from ullage.cli.expand import expand
+from ullage.storage import tables
+from ullage.storage.unit import Store
 
 READY_SECONDS = 300.0
 SETTLE_SECONDS = 4.0
@@ -97,7 +100,7 @@ class Place:
 class Loaded(NamedTuple):
     url: str
     seconds: float
-    """What `ullage load` took, the start and the end of its process included."""
+    """What `ullage load` took, the start and the end of its process included; the schema was there."""
 
 
 class Arena:
@@ -111,21 +114,20 @@ class Arena:
         self._running: dict[str, tuple[int, Service, ExitStack]] = {}
 
     @cached_property
-    def plan(self) -> Plan:
-        """The world's providers and consumers, one by one."""
-        return expand(fleet.from_data(worlds.fleet(self.world)))
-
-    @cached_property
     def loaded(self) -> Loaded:
         """Ullage's database with the world in it."""
-        url = self._new_database("ullage")
+        url = self._urls["ullage"] = self.place.server(self.database).new_ledger_database()
         file = self.place.fleet_file(self.world)
         began = time.monotonic()
         command = [sys.executable, "-m", "ullage", "load", str(file), "--database", url]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
+        seconds = time.monotonic() - began
         if done.returncode:
             raise RuntimeError(f"the fleet was not loaded: {done.stderr[-1000:]}")
-        return Loaded(url, time.monotonic() - began)
+        there, wanted = _count_of_providers(url), worlds.provider_count(self.world)
+        if there != wanted:
+            raise RuntimeError(f"Ullage has {there} providers instead of {wanted}")
+        return Loaded(url, seconds)
 
     def ullage(self, workers: int = 1) -> Service:
         """Ullage with so many workers, with its snapshots made: it has answered one search."""
@@ -174,16 +176,13 @@ class Arena:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         return None if done.returncode == 0 else (done.stdout + done.stderr)[-500:]
 
-    def providers_file(self, count: int | None = None) -> Path:
-        """A file with the uuids of the first `count` providers (of all), one a line."""
-        path = self.place.folder / f"{self.world}-{count or 'all'}.uuids"
+    def hosts_file(self, count: int | None = None) -> Path:
+        """A file with the uuids of the first `count` hosts (of all), one a line."""
+        count = count or worlds.provider_count(self.world)
+        path = self.place.folder / f"{count}.uuids"
         if not path.exists():
-            path.write_text("".join(f"{each.uuid}\n" for each in self.plan.providers[:count]))
+            path.write_text("".join(f"{uuid}\n" for uuid in worlds.host_uuids(count)))
         return path
-
-    def _new_database(self, name: str) -> str:
-        self._urls[name] = self.place.server(self.database).new_database()
-        return self._urls[name]
 
     @contextmanager
     def _ullage(self, workers: int) -> Iterator[Service]:
@@ -197,10 +196,10 @@ class Arena:
     def _reference(self) -> Iterator[Service]:
         folder = self.place.new_folder("reference")
         if "reference" not in self._urls:
-            url = self._new_database("reference")
+            url = self._urls["reference"] = self.place.server(self.database).new_database()
             with processes.reference(url, folder, is_new=True):
                 pass
-            filling.fill(url, self.plan)
+            filling.fill(url, expand(fleet.from_data(worlds.fleet(self.world))))
         with processes.reference(self._urls["reference"], folder) as service:
             yield service
 
@@ -214,3 +213,12 @@ class Arena:
 def new_run() -> str:
     """Eight digits for the uuids of a load that no other has."""
     return secrets.token_hex(4)
+
+
+def _count_of_providers(url: str) -> int:
+    store = Store.open(url)
+    try:
+        with store.reading() as connection:
+            return connection.scalar(select(func.count()).select_from(tables.providers)) or 0
+    finally:
+        store.close()

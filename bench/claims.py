@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from bench import load
+from bench import load, worlds
 from bench.arena import Arena, new_run
 from bench.client import Answer, Client, Timing, timed
 from bench.context import Context
@@ -22,7 +22,7 @@ CONSUMERS = 10
 
 def claims(context: Context, row: Row, result: Result) -> None:
     """Claims for new consumers. The floor is pgbench, or at SQLite the same requests answered at once by nobody."""
-    arguments = [str(context.arena(row).providers_file(1 if row.shape == "hot provider" else None))]
+    arguments = [str(context.arena(row).hosts_file(1 if row.shape == "hot provider" else None))]
     if row.database == "sqlite":
         result.floor = _static_floor(context, row, arguments)
     else:
@@ -32,14 +32,14 @@ def claims(context: Context, row: Row, result: Result) -> None:
 
 def several(context: Context, row: Row, result: Result) -> None:
     """Claims for CONSUMERS new consumers in each request; claims are counted."""
-    arguments = [str(context.arena(row).providers_file())]
+    arguments = [str(context.arena(row).hosts_file())]
     result.floor = context.pgbench(row.clients)
     _both(context, row, result, "several", arguments, [str(CONSUMERS)], CONSUMERS)
 
 
 def mixed(context: Context, row: Row, result: Result) -> None:
     """Nine searches to one claim."""
-    arguments = [str(context.arena(row).providers_file())]
+    arguments = [str(context.arena(row).hosts_file())]
     result.floor = _static_search(context, row, "mixed", [*arguments, new_run()])
     _both(context, row, result, "mixed", arguments, [row.path])
 
@@ -141,7 +141,7 @@ def _lone(arena: Arena, url: str, row: Row, seconds: float, samples_max: int) ->
 
 def _claim_one_by_one(client: Client, arena: Arena, seconds: float, samples_max: int) -> Timing:
     run, numbers = new_run(), itertools.count(1)
-    uuids = [each.uuid for each in arena.plan.providers]
+    uuids = worlds.host_uuids(worlds.provider_count(arena.world))
 
     def claim() -> Answer:
         number = next(numbers)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from bench import worlds
 from bench.arena import Arena, new_run
 from bench.context import Context
 from bench.load import Load, wrk
 from bench.processes import Service
 from bench.results import Result
 from bench.rows import Row
-from bench.worlds import aggregate_uuid
 
 
 def set_up(context: Context, row: Row, result: Result) -> None:
@@ -29,7 +29,7 @@ def set_up(context: Context, row: Row, result: Result) -> None:
 
 def _set_up(context: Context, row: Row, service: Service) -> Load:
     aggregates = context.place.folder / "aggregates.uuids"
-    aggregates.write_text("".join(f"{aggregate_uuid(name)}\n" for name in ("hall", "row-1", "rack-1")))
+    aggregates.write_text("".join(f"{worlds.aggregate_uuid(name)}\n" for name in ("hall", "row-1", "rack-1")))
     for seconds in (context.pace.warm_up, context.pace.load):
         # As many threads as clients: each has one connection then, and its requests come one after the other.
         taken = wrk(service.url, "providers", row.clients, seconds, [new_run(), str(aggregates)], row.clients)
@@ -40,7 +40,7 @@ def load(context: Context, row: Row, result: Result) -> None:
     """How long `ullage load` took for the world, which the rows after this one use."""
     arena: Arena = context.arena(row)
     result.ullage = {"value": arena.loaded.seconds, "samples": 1}
-    providers = len(arena.plan.providers)
+    providers = worlds.provider_count(row.world)
     result.ullage["note"] = f"{providers / arena.loaded.seconds:,.0f} providers/s"
     complaint = arena.check()
     if complaint is not None:

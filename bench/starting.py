@@ -41,7 +41,7 @@ def memory(context: Context, row: Row, result: Result) -> None:
     service = arena.ullage(row.workers)
     rest = _held(service, "VmRSS")
     ask(service.url, row.path, pace.question, pace.samples_max, READY_SECONDS)
-    arguments = [str(arena.providers_file(1_000)), new_run(), row.path]
+    arguments = [str(arena.hosts_file(1_000)), new_run(), row.path]
     taken = wrk(service.url, "mixed", 16, pace.load, arguments)
     if taken.refused or taken.broken:
         result.fail(f"{taken.refused} of {taken.answered} answers were not 2xx, {taken.broken} connections broke")

@@ -19,6 +19,8 @@ TRAITS = ["HW_CPU_X86_AVX2", "STORAGE_DISK_SSD"]
 ROOMY = {"VCPU": 10_000_000, "MEMORY_MB": 2**31 - 1, "DISK_GB": 100_000_000}
 FULL_OF_20 = 19
 """So many of 20 hosts have no VCPU left in a full fleet."""
+POOL_HOSTS = 100
+"""So many hosts share the disks of one provider."""
 
 
 def aggregate_uuid(name: str) -> str:
@@ -67,11 +69,11 @@ def full(count: int) -> Fleet:
 
 def sharing(count: int) -> Fleet:
     """Hosts without disks; each hundred shares the disks of one provider."""
-    pools = range((count + 99) // 100)
+    pools = range(_pools(count))
     hosts = [
         {
             "name": "host-{n}",
-            "numbers": f"{pool * 100 + 1}-{min(pool * 100 + 100, count)}",
+            "numbers": f"{pool * POOL_HOSTS + 1}-{min((pool + 1) * POOL_HOSTS, count)}",
             "aggregates": [f"pool-{pool}"],
             "inventories": {"VCPU": {"total": 64, "allocation_ratio": 16.0}, "MEMORY_MB": 262_144},
         }
@@ -129,6 +131,17 @@ def fleet(name: str) -> Fleet:
     return MAKERS[kind](int(size))
 
 
-def size(name: str) -> int:
-    """The SIZE in a world's name."""
-    return int(name.partition("-")[2])
+def provider_count(name: str) -> int:
+    """How many providers a world has."""
+    kind, _, text = name.partition("-")
+    size = int(text)
+    return {"sharing": size + _pools(size), "numa": 7 * size, "wide": 1 + size}.get(kind, size)
+
+
+def host_uuids(count: int) -> list[str]:
+    """The uuids of the first hosts of any world that has hosts."""
+    return [made_uuid("provider", f"host-{number}") for number in range(1, count + 1)]
+
+
+def _pools(hosts: int) -> int:
+    return (hosts + POOL_HOSTS - 1) // POOL_HOSTS

@@ -120,9 +120,10 @@ def test_questions_are_written_as_clients_write_them() -> None:
 
 @pytest.mark.parametrize("kind", worlds.MAKERS)
 def test_a_world_is_a_fleet_and_the_same_every_time(kind: str) -> None:
-    made = worlds.fleet(f"{kind}-20")
-    assert made == worlds.fleet(f"{kind}-20")
-    expand(fleet.from_data(made))
+    made = worlds.fleet(f"{kind}-120")
+    assert made == worlds.fleet(f"{kind}-120")
+    plan = expand(fleet.from_data(made))
+    assert len(plan.providers) == (0 if kind == "empty" else worlds.provider_count(f"{kind}-120"))
 
 
 def test_a_flat_fleet_has_three_inventories_three_aggregates_and_two_traits_each() -> None:
@@ -131,6 +132,7 @@ def test_a_flat_fleet_has_three_inventories_three_aggregates_and_two_traits_each
     for each in plan.providers:
         assert (len(each.inventories), len(each.aggregates), len(each.traits)) == (3, 3, 2)
         assert worlds.aggregate_uuid("hall") in each.aggregates
+    assert {each.uuid for each in plan.providers} == set(worlds.host_uuids(700))
 
 
 def test_a_full_fleet_has_one_host_in_twenty_with_room() -> None:
