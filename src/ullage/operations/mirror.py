@@ -9,7 +9,7 @@ import threading
 from ullage.engine.builder import SnapshotBuilder
 from ullage.engine.patch import patch
 from ullage.engine.snapshot import Snapshot
-from ullage.storage.feed import Marks, changes_since
+from ullage.storage.feed import Marks, changes_since, read_marks
 from ullage.storage.unit import Store, again
 
 READ_ATTEMPTS = 3
@@ -94,8 +94,13 @@ class Mirror:
 
     def _catch_up(self) -> Snapshot:
         snapshot, marks = self._state
+        dialect = self._store.dialect
+        if marks is not None:
+            with self._store.looking() as connection:
+                if read_marks(connection, dialect) == marks:
+                    return snapshot  # nobody wrote, which is often so and should cost a search next to nothing
         with self._store.reading() as connection:
-            change, now = changes_since(connection, self._store.dialect, marks, SnapshotBuilder)
+            change, now = changes_since(connection, dialect, marks, SnapshotBuilder)
         if isinstance(change, SnapshotBuilder):
             snapshot = change.finish()
         elif change is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
 from sqlalchemy import URL, Connection, Engine
@@ -48,14 +48,21 @@ class Store:
         dialect, parsed = read_url(url)
         return Store(dialect, parsed, pool_size)
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> AbstractContextManager[Connection]:
         """A connection on which every SELECT sees the same snapshot, taken no earlier than now.
 
         Besides what the statements raise: StorageUnavailable.
         """
+        return self._reading(self.dialect.begin_reading)
+
+    def looking(self) -> AbstractContextManager[Connection]:
+        """A connection for a single SELECT, which is its own snapshot and needs no transaction around it."""
+        return self._reading(())
+
+    @contextmanager
+    def _reading(self, begin: tuple[str, ...]) -> Iterator[Connection]:
         try:
-            with self._transaction(self.engine, self.dialect.begin_reading) as connection:
+            with self._transaction(self.engine, begin) as connection:
                 yield connection
         except DBAPIError as error:
             if self.dialect.is_retryable(error):
