@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from types import MappingProxyType
+from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
 
 from ullage.api import candidate_replies, replies
-from ullage.api.http import Call, Request, Response
+from ullage.api.http import CHUNK_BYTES, Call, Request, Response
 from ullage.api.versions import Microversion
 from ullage.model.allocation import (
     Consumer,
@@ -19,7 +19,7 @@ from ullage.model.allocation import (
     ProviderHeld,
     TypeUsage,
 )
-from ullage.model.candidate import Answer, Candidate, ProviderSummary, ResourceSummary
+from ullage.model.candidate import CandidateForm, CandidateRun, Findings, SummaryForm
 from ullage.model.commands import AggregatesNow, InventoriesNow, TraitsNow
 from ullage.model.inventory import Inventory
 from ullage.model.provider import Label, Provider, ProviderInventories, ProviderTraits, Stock
@@ -235,24 +235,26 @@ def test_a_reply_without_a_body_has_no_type() -> None:
 
 # Candidates
 
-ANSWER = Answer(
-    candidates=(Candidate({ROOT: {"VCPU": 1}, CHILD: {"VGPU": 2}}, {"": (ROOT,), "_G": (CHILD,)}),),
-    summaries={
-        CHILD: ProviderSummary(
-            CHILD,
-            ROOT,
-            ROOT,
-            MappingProxyType({"VGPU": ResourceSummary(4, 1), "DISK_GB": ResourceSummary(9, 0)}),
-            ("CUSTOM_A", "HW_B"),
-        )
-    },
-    trail=(),
-)
+CANDIDATE = CandidateForm({0: {"VCPU": 1}, 1: {"VGPU": 2}}, {"": (0,), "_G": (1,)}, width=2)
+SUMMARY = SummaryForm(("VGPU", "DISK_GB"), ("CUSTOM_A", "HW_B"), is_root=False)
+SUMMARY_ROW = (CHILD, ROOT, ROOT, 4, 1, 9, 0)
+
+
+def findings(copies: int = 1, truncated: bool = False) -> Findings:
+    return Findings(
+        copies,
+        lambda: iter([(CANDIDATE, [(ROOT, CHILD)] * copies)] if copies else []),
+        lambda: iter([(SUMMARY, [SUMMARY_ROW])] if copies else []),
+        (),
+        truncated,
+    )
+
+
 REQUEST = CandidateRequest((RequestGroup("", {"VCPU": 1}), RequestGroup("_G", {"VGPU": 2})))
 
 
-def candidates(minor: int, answer: Answer = ANSWER) -> Response:
-    return candidate_replies.candidates(call(minor), REQUEST, answer)
+def candidates(minor: int, found: Findings | None = None) -> Response:
+    return candidate_replies.candidates(call(minor), REQUEST, found or findings())
 
 
 def test_candidates_were_lists_once() -> None:
@@ -299,10 +301,72 @@ def test_summaries_grow(minor: int, summary: dict[str, object]) -> None:
 
 def test_an_answer_cut_short_says_so() -> None:
     assert header(candidates(39), "ullage-truncated") is None
-    assert header(candidates(39, Answer((), {}, (), truncated=True)), "ullage-truncated") == "true"
+    assert header(candidates(39, findings(0, truncated=True)), "ullage-truncated") == "true"
 
 
 def test_candidates_are_of_this_moment() -> None:
     assert candidates(14).headers == []
     assert header(candidates(15), "cache-control") == "no-cache"
     assert header(candidates(15), "last-modified") is not None
+
+
+def test_a_root_has_no_parent() -> None:
+    form = SummaryForm((), (), is_root=True)
+    found = Findings(0, lambda: iter(()), lambda: iter([(form, [(ROOT, ROOT, ROOT)])]), ())
+    summary: dict[str, object] = {
+        "resources": {},
+        "traits": [],
+        "parent_provider_uuid": None,
+        "root_provider_uuid": ROOT,
+    }
+    assert body(candidates(39, found)) == {"allocation_requests": [], "provider_summaries": {ROOT: summary}}
+
+
+def test_capacities_are_whole_numbers_however_large() -> None:
+    form = SummaryForm(("DISK_GB",), (), is_root=True)
+    found = Findings(0, lambda: iter(()), lambda: iter([(form, [(ROOT, ROOT, ROOT, 10**47, -3)])]), ())
+    summaries = body(candidates(20, found))["provider_summaries"]
+    assert summaries[ROOT]["resources"] == {}  # of other classes than those asked for nothing is said at 1.20
+    summaries = body(candidates(39, found))["provider_summaries"]
+    assert summaries[ROOT]["resources"] == {"DISK_GB": {"capacity": 10**47, "used": -3}}
+
+
+@pytest.mark.parametrize("minor", [10, 12, 39])
+def test_a_large_reply_comes_in_chunks_that_make_the_same_text(minor: int) -> None:
+    copies = 5000
+    one, large = body(candidates(minor)), candidates(minor, findings(copies))
+    assert large.body == b""
+    chunks = list(large.chunks or ())
+    assert max(map(len, chunks)) < 2 * CHUNK_BYTES
+    assert min(map(len, chunks[:-1])) >= CHUNK_BYTES
+    assert json.loads(b"".join(chunks)) == {
+        "allocation_requests": one["allocation_requests"] * copies,
+        "provider_summaries": one["provider_summaries"],
+    }
+
+
+def test_chunks_are_made_when_they_are_sent() -> None:
+    asked: list[int] = []
+
+    def runs() -> Iterator[CandidateRun]:
+        for number in range(100):
+            asked.append(number)
+            yield CANDIDATE, [(ROOT, CHILD)] * 1000
+
+    large = candidates(39, Findings(100_000, runs, lambda: iter(()), ()))
+    assert len(asked) < 5
+    assert sum(map(len, large.chunks or ())) > 100 * CHUNK_BYTES / 2
+    assert len(asked) == 100
+
+
+def test_rows_of_very_many_forms_are_each_their_own() -> None:
+    forms = [CandidateForm({0: {"VCPU": number}}, {"": (0,)}, width=1) for number in range(1, 2000)]
+    found = Findings(1999, lambda: iter([(form, [(ROOT,)]) for form in forms]), lambda: iter(()), ())
+    reply = candidates(39, found)
+    requests = json.loads(reply.body or b"".join(reply.chunks or ()))["allocation_requests"]
+    amounts = [request["allocations"][ROOT]["resources"]["VCPU"] for request in requests]
+    assert amounts == list(range(1, 2000))
+
+
+def test_a_small_reply_is_one_piece() -> None:
+    assert candidates(39).chunks is None

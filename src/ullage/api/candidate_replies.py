@@ -1,21 +1,32 @@
-"""The reply of GET /allocation_candidates, which may have many thousand rows."""
+"""The reply of GET /allocation_candidates, which may have many thousand rows.
+
+No row is encoded by itself. What rows of one form have in common is encoded once, with marks where they differ, and
+each row fills in the marks, which costs a fraction. Rows differ in uuids, as storage keeps them, and in whole numbers;
+neither needs an escape in JSON.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
-from typing import Any
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
+from operator import itemgetter
+from typing import Any, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
 from ullage.api.http import Call, Response
-from ullage.api.replies import with_body
+from ullage.api.replies import encoded, in_chunks
 from ullage.api.versions import Feature, Since
-from ullage.model.candidate import Answer, Candidate, ProviderSummary
+from ullage.model.candidate import Candidate, CandidateForm, Findings, ProviderSummary, SummaryForm
 from ullage.model.request import CandidateRequest
 
 TRUNCATED_HEADER = ("ullage-truncated", "true")
 """The answer is not all there is: a ceiling cut the search short."""
+TEMPLATES_MAX = 512
+"""How many templates are remembered during one reply."""
+TEXT_SIZE = 64 * 1024
+"""About how many characters of rows are made at a time, so that a reply's memory has a bound however wide rows are."""
 
 
 class Resources(Struct, gc=False):
@@ -62,9 +73,8 @@ _CANDIDATE: Since[Callable[[Candidate], CandidateBody]] = Since(
 Summariser = Callable[[ProviderSummary, frozenset[str]], SummaryBody]
 
 
-@lru_cache(maxsize=4096)
 def _standard_first(traits: tuple[str, ...]) -> tuple[str, ...]:
-    """The order in which clients know the traits of a summary; most providers of a fleet share a few sets."""
+    """The order in which clients know the traits of a summary."""
     return tuple(sorted(traits, key=lambda name: (name.startswith("CUSTOM_"), name)))
 
 
@@ -98,17 +108,87 @@ _SUMMARY: Since[Summariser] = Since(
 )
 
 
-def candidates(call: Call, request: CandidateRequest, answer: Answer) -> Response:
-    """Candidates with the summaries of their providers. Its time is now: it tells what could be had at this moment."""
+# Rows
+
+_MARK = re.compile(r'"@(\d+)@"')
+"""The place of a row's element; no name on the wire has an "@"."""
+
+Form = TypeVar("Form")
+Rows = Sequence[Sequence[Any]]
+
+
+class _Template:
+    """The text of rows of one form."""
+
+    def __init__(self, sample: str, numbers_from: int) -> None:
+        """`sample` has marks wherever rows differ: up to some place for uuids, from there on for numbers."""
+        places = [int(match[1]) for match in _MARK.finditer(sample)]
+        self._text = _MARK.sub(lambda mark: "%s" if int(mark[1]) >= numbers_from else '"%s"', sample.replace("%", "%%"))
+        self._in_place: Callable[[Sequence[Any]], Any] = itemgetter(*places)
+        self.size = len(sample)
+
+    def text(self, rows: Rows) -> str:
+        """Some rows with commas between them."""
+        return ",".join(map(self._text.__mod__, map(self._in_place, rows)))
+
+
+class _Templates(dict[Any, _Template]):
+    """Templates by form, made once, while there are not too many."""
+
+    def __init__(self, make: Callable[[Any], _Template]) -> None:
+        self._make = make
+
+    def __missing__(self, form: Any) -> _Template:
+        if len(self) == TEMPLATES_MAX:
+            self.clear()
+        template = self[form] = self._make(form)
+        return template
+
+
+def _texts(runs: Iterable[tuple[Form, Rows]], make: Callable[[Form], _Template]) -> Iterator[str]:
+    """Rows with commas between them, some at a time."""
+    templates = _Templates(make)
+    comma = ""
+    for form, rows in runs:
+        template = templates[form]
+        step = max(1, TEXT_SIZE // template.size)
+        for start in range(0, len(rows), step):
+            yield comma + template.text(rows[start : start + step])
+            comma = ","
+
+
+def _marks(count: int) -> list[str]:
+    return [f"@{place}@" for place in range(count)]
+
+
+def _candidate_template(form: CandidateForm, shape: Callable[[Candidate], CandidateBody]) -> _Template:
+    marks = _marks(form.width)
+    return _Template(encoded(shape(form.filled(marks))).decode(), numbers_from=form.width)
+
+
+def _summary_template(form: SummaryForm, summarise: Callable[[ProviderSummary], SummaryBody]) -> _Template:
+    summary = form.filled(_marks(form.width))
+    member = encoded({summary.uuid: summarise(summary)})[1:-1]
+    return _Template(member.decode(), numbers_from=form.numbers_from)
+
+
+def candidates(call: Call, request: CandidateRequest, findings: Findings) -> Response:
+    """Candidates with the summaries of their providers. Its time is now: it tells what could be had at this moment.
+
+    What is found is found before this is called, so nothing but a mistake of ours can go wrong while it is written.
+    """
     shape, summarise = _CANDIDATE.at(call.version), _SUMMARY.at(call.version)
     if shape is None or summarise is None:
         raise LookupError(f"no candidates at {call.version}")  # both tables begin at the beginning
     classes = frozenset(name for group in request.groups for name in group.resources)
-    body = {
-        "allocation_requests": list(map(shape, answer.candidates)),
-        "provider_summaries": {uuid: summarise(summary, classes) for uuid, summary in answer.summaries.items()},
-    }
-    response = with_body(call, body)
-    if answer.truncated:
+    texts = chain(
+        ('{"allocation_requests":[',),
+        _texts(findings.candidates(), lambda form: _candidate_template(form, shape)),
+        ('],"provider_summaries":{',),
+        _texts(findings.summaries(), lambda form: _summary_template(form, lambda summary: summarise(summary, classes))),
+        ("}}",),
+    )
+    response = in_chunks(call, texts)
+    if findings.truncated:
         response.headers.append(TRUNCATED_HEADER)
     return response

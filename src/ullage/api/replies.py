@@ -6,14 +6,15 @@ What depends on the version is chosen once for a reply, never once for a row.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from email.utils import formatdate
+from itertools import chain
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from ullage.api.http import Call, Response
+from ullage.api.http import CHUNK_BYTES, Call, Response
 from ullage.api.versions import Feature, Since, has
 from ullage.model.allocation import ConsumerAllocations, ProviderAllocations, TypeUsage
 from ullage.model.commands import AggregatesNow, InventoriesNow, TraitsNow
@@ -38,9 +39,38 @@ def _plain(value: object) -> object:
 _ENCODER = msgspec.json.Encoder(enc_hook=_plain)
 
 
+def encoded(body: object) -> bytes:
+    """A reply struct as JSON."""
+    return _ENCODER.encode(body)
+
+
 def with_body(call: Call, body: object, changed_us: int | None = NOW, status: int = 200) -> Response:
     """A reply with a JSON body; `changed_us` as in `cache_headers`."""
-    return Response(status, _ENCODER.encode(body), JSON, cache_headers(call, changed_us))
+    return Response(status, encoded(body), JSON, cache_headers(call, changed_us))
+
+
+def in_chunks(call: Call, texts: Iterable[str], changed_us: int | None = NOW) -> Response:
+    """A reply with the JSON that some texts make together: in one piece if it is small, else in chunks that are made
+    when they are sent."""
+    headers = cache_headers(call, changed_us)
+    chunks = _chunks(texts)
+    first, second = next(chunks, b""), next(chunks, None)
+    if second is None:
+        return Response(200, first, JSON, headers)
+    return Response(200, b"", JSON, headers, chain((first, second), chunks))
+
+
+def _chunks(texts: Iterable[str]) -> Iterator[bytes]:
+    some: list[str] = []
+    size = 0
+    for text in texts:
+        some.append(text)
+        size += len(text)
+        if size >= CHUNK_BYTES:
+            yield "".join(some).encode()
+            some, size = [], 0
+    if some:
+        yield "".join(some).encode()
 
 
 def cache_headers(call: Call, changed_us: int | None = NOW) -> list[tuple[str, str]]:

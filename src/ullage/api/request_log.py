@@ -56,13 +56,13 @@ def finish(visit: Visit, request: Request, response: Response) -> None:
     if not LOG.isEnabledFor(logging.INFO):
         return
     LOG.info(
-        '[%s] %s "%s %s" status: %d len: %d microversion: %s time: %.6f',
+        '[%s] %s "%s %s" status: %d len: %s microversion: %s time: %.6f',
         _ids(visit, request),
         _escaped(request.remote_address) or "-",
         _escaped(request.method),
         _escaped(_uri(request)),
         response.status,
-        len(response.body),
+        len(response.body) if response.chunks is None else "-",
         visit.version or "-",
         time.perf_counter() - visit.began_seconds,
     )

@@ -11,6 +11,7 @@ from ullage.api import uris
 from ullage.api.app import App, Begun
 from ullage.api.http import Request, Response
 from ullage.api.problems import Problem
+from ullage.api.streaming import Stream, Streams
 from ullage.api.threads import Mail, Threads
 from ullage.api.upload import Limits, Upload, Uploads
 from ullage.api.writes import Writes
@@ -65,6 +66,9 @@ class Exchange(Upload, Protocol):
     def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None:
         """Send a reply that has no body, not even one of length 0."""
 
+    def response_file(self, status: int, headers: list[tuple[str, str]], file: str) -> None:
+        """Send what a file of a name holds, no faster than the client reads."""
+
 
 class Entry:
     """What Granian calls in a worker process; it builds its own application there."""
@@ -76,6 +80,7 @@ class Entry:
         self._at_the_end = at_the_end
         self._settings = settings
         self._waiting = 0
+        self._streams = Streams()
         self._uploads = Uploads(Limits(settings.body_bytes_max, settings.body_seconds_max, settings.bodies_bytes_max))
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -113,22 +118,29 @@ class Entry:
         """Have a request worked on, where that is best, and replied to from there: a thread that sends the reply by
         itself spares the asker the way back through the loop."""
         run = _run_here if self._app.is_brief(request) else self._threads.run
-        begun = await run(lambda: _sent(self._app.begin(request), exchange))
-        if begun is not None:
-            outcome = await self._writes.outcome(begun.write.command)
-            await run(lambda: _sent(self._app.end(begun, outcome), exchange))
+        rest = await run(lambda: self._sent(self._app.begin(request), request, exchange))
+        if isinstance(rest, Begun):
+            begun, outcome = rest, await self._writes.outcome(rest.write.command)
+            rest = await run(lambda: self._sent(self._app.end(begun, outcome), request, exchange))
+        if isinstance(rest, Stream):
+            await rest.flow(self._threads.run)
+
+    def _sent(self, answer: Response | Begun, request: Request, exchange: Exchange) -> Begun | Stream | None:
+        """Send a reply; gives back what is none yet, and what is to flow after its beginning."""
+        if isinstance(answer, Begun):
+            return answer
+        if answer.chunks is not None:
+            status, headers = answer.status, _all_headers(answer)
+            stream = self._streams.open(answer.chunks, lambda file: exchange.response_file(status, headers, file))
+            if stream is not None:
+                return stream
+            answer = self._app.refuse(_too_many(), request)
+        _send(answer, exchange)
+        return None
 
 
 async def _run_here(task: Callable[[], T]) -> T | None:
     return task()
-
-
-def _sent(answer: Response | Begun, exchange: Exchange) -> Begun | None:
-    """Send a reply; gives back what is none yet."""
-    if isinstance(answer, Begun):
-        return answer
-    _send(answer, exchange)
-    return None
 
 
 def _too_many() -> Problem:
@@ -161,10 +173,14 @@ def _headers(given: Headers) -> dict[str, str]:
     return headers
 
 
+def _all_headers(response: Response) -> list[tuple[str, str]]:
+    if response.content_type is None:
+        return response.headers
+    return [*response.headers, ("content-type", response.content_type)]
+
+
 def _send(response: Response, exchange: Exchange) -> None:
-    headers = response.headers
-    if response.content_type is not None:
-        headers = [*headers, ("content-type", response.content_type)]
+    headers = _all_headers(response)
     if response.status == 204:
         exchange.response_empty(204, headers)
     else:

@@ -96,7 +96,9 @@ def _send(response: Response, request: Request, start_response: StartResponse) -
     headers = list(response.headers)
     if response.content_type is not None:
         headers.append(("content-type", response.content_type))
-    if response.status != 204:
+    if response.status != 204 and response.chunks is None:
         headers.append(("content-length", str(len(response.body))))
     start_response(f"{response.status} {_TITLES.get(response.status, 'Unknown')}", headers)
-    return [] if request.method == "HEAD" else [response.body]
+    if request.method == "HEAD":
+        return []
+    return [response.body] if response.chunks is None else response.chunks

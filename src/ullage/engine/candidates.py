@@ -6,7 +6,7 @@ mappings only. A candidate that only sharing providers serve may hang on several
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import islice, pairwise
 
 import numpy as np
@@ -17,13 +17,12 @@ from ullage.engine.combine import Walk
 from ullage.engine.effort import DUPLICATES_MAX, Effort
 from ullage.engine.lineage import Lineage
 from ullage.engine.rules import Anchor, Assignment
-from ullage.engine.snapshot import Snapshot, Uuids
+from ullage.engine.snapshot import Snapshot
 from ullage.engine.survey import Survey
-from ullage.model.candidate import Candidate
 from ullage.model.request import CandidateRequest, Strategy
 
-Made = tuple[Candidate, Sequence[int]]
-"""A candidate with the keys of the providers that give it resources."""
+Found = Integers | Assignment
+"""The keys of some trees of one that are a candidate each, or the assignment of one candidate."""
 
 CHUNK_FIRST, CHUNK_MAX = 16, 1024
 """How many anchors are gathered at a time: few while a small limit may end it, then four times as many each time."""
@@ -54,11 +53,10 @@ class Candidates:
         self._kinds: dict[frozenset[int], int] = {}
         """By the aggregates that sharing providers serve an anchor through: the first such anchor."""
         self._sharing = tuple(slot.sharing.keys for slot in survey.slots)
-        self._writer = Writer(snapshot, survey)
         self.fitting = 0
-        """How many anchors gave a candidate so far."""
+        """How many anchors that are no trees of one gave a candidate so far."""
 
-    def __iter__(self) -> Iterator[Made]:
+    def __iter__(self) -> Iterator[Found]:
         yield from self._over(self._visits(), self._distinct)
         if self._wants_permutations:
             yield from self._over(self._returns(), self._permuted)
@@ -66,29 +64,29 @@ class Candidates:
     # The order of anchors
 
     def _over(
-        self, visits: Iterator[Iterable[Made] | Anchor], walk: Callable[[Anchor], Iterator[Made]]
-    ) -> Iterator[Made]:
-        round_: list[Iterator[Made]] = []
+        self, visits: Iterator[Integers | Anchor], walk: Callable[[Anchor], Iterator[Assignment]]
+    ) -> Iterator[Found]:
+        round_: list[Iterator[Assignment]] = []
         for visit in visits:
             if self._effort.left <= 0:
                 self._effort.truncated = True
                 break
             if not isinstance(visit, Anchor):
-                yield from visit
+                yield visit
             elif not self._is_broad:
                 yield from walk(visit)
             else:
                 stream = walk(visit)
-                for made in islice(stream, 1):
-                    yield made
+                for assignment in islice(stream, 1):
+                    yield assignment
                     round_.append(stream)
                 if len(round_) == ROUND_MAX:
                     yield from _in_rounds(round_)
                     round_ = []
         yield from _in_rounds(round_)
 
-    def _visits(self) -> Iterator[Iterable[Made] | Anchor]:
-        """Trees of one in runs, with their candidates; others one by one, with what could fill their slots."""
+    def _visits(self) -> Iterator[Integers | Anchor]:
+        """Trees of one in runs; others one by one, with what could fill their slots."""
         positions, plain = self._survey.positions, self._survey.plain
         if self._seed is not None:
             order = np.random.default_rng(self._seed).permutation(len(positions))
@@ -99,16 +97,16 @@ class Candidates:
             yield from self._visit(self._snapshot.keys(positions[part]), plain[part])
             start, size = start + size, min(size * 4, CHUNK_MAX)
 
-    def _visit(self, keys: Integers, plain: Mask) -> Iterator[Iterable[Made] | Anchor]:
+    def _visit(self, keys: Integers, plain: Mask) -> Iterator[Integers | Anchor]:
         others = self._gatherer.anchors(keys[~plain].tolist())
         borders = [0, *(np.flatnonzero(plain[1:] != plain[:-1]) + 1).tolist(), len(keys)]
         for start, stop in pairwise(borders):
             if plain[start]:
-                yield self._plain(keys[start:stop])
+                yield keys[start:stop]
             else:
                 yield from islice(others, stop - start)
 
-    def _returns(self) -> Iterator[Iterable[Made] | Anchor]:
+    def _returns(self) -> Iterator[Integers | Anchor]:
         """The anchors that anything fits under, again."""
         keys = list(self._given)
         for start in range(0, len(keys), CHUNK_FIRST):
@@ -116,12 +114,7 @@ class Candidates:
 
     # The candidates of an anchor
 
-    def _plain(self, keys: Integers) -> Iterator[Made]:
-        for key, uuid in zip(keys.tolist(), self._snapshot.uuids(keys), strict=True):
-            self.fitting += 1
-            yield self._writer.plain(uuid), (key,)
-
-    def _distinct(self, anchor: Anchor) -> Iterator[Made]:
+    def _distinct(self, anchor: Anchor) -> Iterator[Assignment]:
         seen: set[Hashable] = set()
         given: set[Assignment] = set()
         found = 0
@@ -130,7 +123,7 @@ class Candidates:
             nonlocal found
             self.fitting += not found
             found += 1
-            allocations: Hashable = self._writer.totals(assignment) if self._may_repeat else assignment
+            allocations: Hashable = self._totals(assignment) if self._may_repeat else assignment
             known = self._shared_sets if self._is_shared(assignment, giving=True) else seen
             if allocations in known:
                 return False
@@ -142,7 +135,7 @@ class Candidates:
         for assignment in walk.assignments(accept, DUPLICATES_MAX if self._wants_permutations else None):
             if self._wants_permutations:
                 self._given[anchor.key] = given
-            yield self._writer.candidate(assignment)
+            yield assignment
         if walk.is_finished and not walk.left_out:
             self._given.pop(anchor.key, None)  # no other assignment is left for the second pass
         elif self._wants_permutations and found:
@@ -150,7 +143,7 @@ class Candidates:
         elif not walk.is_finished:
             self._effort.truncated = True
 
-    def _permuted(self, anchor: Anchor) -> Iterator[Made]:
+    def _permuted(self, anchor: Anchor) -> Iterator[Assignment]:
         given = self._given[anchor.key]
 
         def accept(assignment: Assignment) -> bool:
@@ -161,10 +154,17 @@ class Candidates:
             return True
 
         walk = self._walk(anchor, distinct=False)
-        for assignment in walk.assignments(accept):
-            yield self._writer.candidate(assignment)
+        yield from walk.assignments(accept)
         if not walk.is_finished:
             self._effort.truncated = True
+
+    def _totals(self, assignment: Assignment) -> frozenset[tuple[tuple[int, int], int]]:
+        """The allocations of an assignment in a form that can be compared: ((provider key, class key), amount)."""
+        totals: dict[tuple[int, int], int] = {}
+        for provider, demands in zip(assignment, self._survey.rules.demands, strict=True):
+            for class_key, amount in demands:
+                totals[provider, class_key] = totals.get((provider, class_key), 0) + amount
+        return frozenset(totals.items())
 
     def _walk(self, anchor: Anchor, distinct: bool) -> Walk:
         """A walk that leaves out what only sharing providers serve, if an anchor that they serve alike had its own."""
@@ -188,75 +188,12 @@ class Candidates:
         )
 
 
-class Writer:
-    """Writes assignments down as candidates."""
-
-    def __init__(self, snapshot: Snapshot, survey: Survey) -> None:
-        self._slots = survey.slots
-        self._demands = survey.rules.demands
-        self._uuids = Uuids(snapshot)
-        demands = [demand for slot in survey.slots for demand in slot.demands]
-        self._classes = tuple(dict.fromkeys(demand.class_name for demand in demands))
-        """In the order in which they were asked for; equal allocations are written alike, whoever they are for."""
-        self._held = [
-            self._summed([{demand.class_name: demand.amount} for demand in slot.demands]) for slot in survey.slots
-        ]
-        self._suffixes = tuple(dict.fromkeys(slot.suffix for slot in survey.slots))
-        self._is_simple = len(self._suffixes) == len(self._slots) and all(self._held)
-        self._plain_held = self._summed(self._held)
-
-    def plain(self, uuid: str) -> Candidate:
-        """Every slot is filled by one provider."""
-        return Candidate({uuid: self._plain_held}, dict.fromkeys(self._suffixes, (uuid,)))
-
-    def candidate(self, assignment: Assignment) -> Made:
-        """The candidate of an assignment."""
-        uuids = [self._uuids[provider] for provider in assignment]
-        allocations: dict[str, Mapping[str, int]] = dict(zip(uuids, self._held, strict=True))
-        if self._is_simple and len(allocations) == len(uuids):
-            mappings = dict(zip(self._suffixes, zip(uuids, strict=True), strict=True))
-            return Candidate(allocations, mappings), assignment
-        return self._merged(assignment, uuids)
-
-    def totals(self, assignment: Assignment) -> frozenset[tuple[tuple[int, int], int]]:
-        """The allocations of an assignment in a form that can be compared: ((provider key, class key), amount)."""
-        totals: dict[tuple[int, int], int] = {}
-        for provider, demands in zip(assignment, self._demands, strict=True):
-            for class_key, amount in demands:
-                totals[provider, class_key] = totals.get((provider, class_key), 0) + amount
-        return frozenset(totals.items())
-
-    def _merged(self, assignment: Assignment, uuids: Sequence[str]) -> Made:
-        """The usual case is above; here providers fill several slots, or give nothing."""
-        by_uuid: dict[str, list[dict[str, int]]] = {}
-        by_suffix: dict[str, set[int]] = {}
-        for slot, held, provider, uuid in zip(self._slots, self._held, assignment, uuids, strict=True):
-            if held:
-                by_uuid.setdefault(uuid, []).append(held)
-            by_suffix.setdefault(slot.suffix, set()).add(provider)
-        allocations = {uuid: self._summed(held) for uuid, held in by_uuid.items()}
-        mappings = {
-            suffix: tuple(self._uuids[provider] for provider in sorted(providers))
-            for suffix, providers in by_suffix.items()
-        }
-        giving = [provider for provider, held in zip(assignment, self._held, strict=True) if held]
-        return Candidate(allocations, mappings), giving
-
-    def _summed(self, several: Sequence[Mapping[str, int]]) -> dict[str, int]:
-        """Amounts by class, of all together."""
-        sums: dict[str, int] = {}
-        for held in several:
-            for name, amount in held.items():
-                sums[name] = sums.get(name, 0) + amount
-        return {name: sums[name] for name in self._classes if name in sums}
-
-
-def _in_rounds(streams: Sequence[Iterator[Made]]) -> Iterator[Made]:
+def _in_rounds(streams: Sequence[Iterator[Assignment]]) -> Iterator[Assignment]:
     """One of each, again and again, until all have ended."""
     while streams:
         going_on = []
         for stream in streams:
-            for made in islice(stream, 1):
-                yield made
+            for assignment in islice(stream, 1):
+                yield assignment
                 going_on.append(stream)
         streams = going_on

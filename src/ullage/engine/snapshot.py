@@ -14,6 +14,7 @@ from ullage.model.names import SHARING_TRAIT
 from ullage.model.provider import Provider
 
 NO_POSITION = -1
+UUIDS_MAX = 65_536
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +138,15 @@ class Snapshot:
         block, row = self._existing(key)
         return int(block.roots[row])
 
+    def root_keys(self, keys: Integers) -> Integers:
+        """The keys of the roots of some providers that exist."""
+        result = np.empty(len(keys), np.int64)
+        numbers = keys >> PLACE_BITS
+        for number in np.unique(numbers).tolist():
+            block, here = self.existing_block(number), numbers == number
+            result[here] = block.roots[block.rows(keys[here] & PLACE_MASK)]
+        return result
+
     def parent_key(self, key: int) -> int:
         """The key of the parent of a provider that exists; NO_KEY for a root."""
         block, row = self._existing(key)
@@ -189,12 +199,14 @@ class Snapshot:
 
 
 class Uuids(dict[int, str]):
-    """Uuids by provider key, looked up once."""
+    """Uuids by provider key, looked up once, while there are not too many."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
 
     def __missing__(self, key: int) -> str:
+        if len(self) == UUIDS_MAX:
+            self.clear()
         uuid = self[key] = self._snapshot.uuid(key)
         return uuid
 

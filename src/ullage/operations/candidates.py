@@ -6,8 +6,8 @@ import logging
 import secrets
 from dataclasses import replace
 
-from ullage.engine.search import search
-from ullage.model.candidate import Answer
+from ullage.engine import search
+from ullage.model.candidate import Findings
 from ullage.model.request import CandidateRequest
 from ullage.operations.service import Service
 
@@ -16,12 +16,12 @@ SEED_BITS = 63
 logger = logging.getLogger(__name__)
 
 
-def find(service: Service, request: CandidateRequest) -> Answer:
+def find(service: Service, request: CandidateRequest) -> Findings:
     """Candidates in the order that the service is set to; raises UnknownResourceClass, UnknownTraits."""
     options = service.search_options
     seed = secrets.randbits(SEED_BITS) if options.randomise else request.seed
     asked = replace(request, strategy=options.strategy, seed=seed)
-    answer = search(service.mirror.fresh(), asked, options.candidates_max)
-    if answer.truncated:
-        logger.warning("a search was cut short at %d candidates", len(answer.candidates))
-    return answer
+    findings = search.find(service.mirror.fresh(), asked, options.candidates_max)
+    if findings.truncated:
+        logger.warning("a search was cut short at %d candidates", findings.count)
+    return findings

@@ -12,5 +12,5 @@ def find(call: Call) -> Response:
     """GET /allocation_candidates"""
     request = queries.candidates(call.query, call.version)
     with in_resources():
-        answer = candidates.find(call.service, request)
-    return candidate_replies.candidates(call, request, answer)
+        findings = candidates.find(call.service, request)
+    return candidate_replies.candidates(call, request, findings)
