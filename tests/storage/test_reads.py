@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from ledger_rows import NOW_US, Rows, new_uuid
 from sqlalchemy import Connection
+from statements import recorded
 
 from ullage.model.allocation import NOT_SAID, ConsumerHeld, NotSaid, ProviderHeld, TypeUsage
 from ullage.model.errors import ProviderMissing, ResourceClassMissing, TraitMissing
@@ -197,3 +198,25 @@ def test_usages_are_summed_by_type_of_consumer(
     found = reads.usages(connection, project, user, consumer_type)
     assert list(found) == expected
     assert all(type(amount) is int for usage in found for amount in usage.resources.values())
+
+
+READS: dict[str, tuple[Callable[[Connection], object], int]] = {
+    "provider": (lambda connection: reads.provider(connection, CHILD), 1),
+    "inventories": (lambda connection: reads.provider_inventories(connection, CHILD), 2),
+    "traits": (lambda connection: reads.provider_traits(connection, CHILD), 2),
+    "aggregates": (lambda connection: reads.provider_aggregates(connection, CHILD), 2),
+    "allocations of a provider": (lambda connection: reads.provider_allocations(connection, CHILD), 2),
+    "allocations of a consumer": (lambda connection: reads.consumer_allocations(connection, FIRST), 2),
+    "no consumer": (lambda connection: reads.consumer_allocations(connection, ROOT), 1),
+    "usages": (lambda connection: reads.usages(connection, "p", "u", NOT_SAID), 2),
+    "resource classes": (reads.resource_classes, 1),
+    "trait": (lambda connection: reads.trait(connection, "HW_CPU_X86_AVX"), 1),
+}
+
+
+@pytest.mark.parametrize("read", READS)
+def test_a_read_takes_few_statements(store: Store, connection: Connection, read: str) -> None:
+    action, count = READS[read]
+    with recorded(store) as statements:
+        action(connection)
+    assert len(statements) == count

@@ -1,18 +1,20 @@
 """What the ledger holds, as model objects. Each function reads on a connection of `Store.reading`: one snapshot.
 
+What is read often is compiled once (`_rows`): SQLAlchemy's own execution costs more than such a look-up.
+
 `updated_us` of a collection is the newest of the rows shown (0: there are none). Where a thing is addressed and does
 not exist, the `Missing` of its kind is raised.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Select, Table, bindparam, func, select
 
 from ullage.model.allocation import (
-    NOT_SAID,
     Consumer,
     ConsumerAllocations,
     ConsumerHeld,
@@ -25,6 +27,8 @@ from ullage.model.errors import ProviderMissing, ResourceClassMissing, TraitMiss
 from ullage.model.inventory import Inventory
 from ullage.model.provider import Label, Provider, ProviderAggregates, ProviderInventories, ProviderTraits, Stock
 from ullage.storage import tables
+from ullage.storage.dialects import DIALECTS
+from ullage.storage.statements import Statement
 
 NAMES_MAX = 500
 """How many names one statement looks for."""
@@ -32,56 +36,54 @@ NAMES_MAX = 500
 
 def provider(connection: Connection, uuid: str) -> Provider:
     """One provider."""
-    return _as_provider(_provider_row(connection, uuid))
+    return _found(connection, uuid)[1]
 
 
 def provider_inventories(connection: Connection, uuid: str) -> ProviderInventories:
     """A provider with all it offers and what is used of it."""
-    row = _provider_row(connection, uuid)
-    rows = connection.execute(_INVENTORIES, {"provider_id": row.id})
+    key, shown = _found(connection, uuid)
+    rows = _rows(connection, _INVENTORIES, provider_id=key)
     stocks = {name: Stock(Inventory(*amounts), used, updated_us) for name, *amounts, used, updated_us in rows}
-    return ProviderInventories(_as_provider(row), stocks)
+    return ProviderInventories(shown, stocks)
 
 
 def provider_traits(connection: Connection, uuid: str) -> ProviderTraits:
     """A provider with its traits."""
-    row = _provider_row(connection, uuid)
-    names, updated_us = _labels_of(connection, _PROVIDER_TRAITS, row.id)
-    return ProviderTraits(_as_provider(row), names, updated_us)
+    key, shown = _found(connection, uuid)
+    return ProviderTraits(shown, *_labels_of(connection, _PROVIDER_TRAITS, key))
 
 
 def provider_aggregates(connection: Connection, uuid: str) -> ProviderAggregates:
     """A provider with its aggregates."""
-    row = _provider_row(connection, uuid)
-    uuids, updated_us = _labels_of(connection, _PROVIDER_AGGREGATES, row.id)
-    return ProviderAggregates(_as_provider(row), uuids, updated_us)
+    key, shown = _found(connection, uuid)
+    return ProviderAggregates(shown, *_labels_of(connection, _PROVIDER_AGGREGATES, key))
 
 
 def provider_allocations(connection: Connection, uuid: str) -> ProviderAllocations:
     """Everything held on a provider, by consumer in the order of their keys."""
-    row = _provider_row(connection, uuid)
+    key, shown = _found(connection, uuid)
     held: dict[str, ConsumerHeld] = {}
     resources: dict[str, dict[str, int]] = {}
-    rows = connection.execute(_PROVIDER_ALLOCATIONS, {"provider_id": row.id}).all()
-    for each in rows:
-        resources.setdefault(each.uuid, {})[each.name] = each.used
-        held[each.uuid] = ConsumerHeld(each.generation, resources[each.uuid])
-    return ProviderAllocations(row.generation, held, _newest(rows))
+    rows = _rows(connection, _PROVIDER_ALLOCATIONS, provider_id=key)
+    for consumer_uuid, generation, name, used, _ in rows:
+        resources.setdefault(consumer_uuid, {})[name] = used
+        held[consumer_uuid] = ConsumerHeld(generation, resources[consumer_uuid])
+    return ProviderAllocations(shown.generation, held, _newest(rows))
 
 
 def consumer_allocations(connection: Connection, consumer_uuid: str) -> ConsumerAllocations | None:
     """A consumer and everything it holds, by provider in the order of their keys; None if it holds nothing."""
-    row = connection.execute(_CONSUMER, {"uuid": consumer_uuid}).one_or_none() if _may_exist(consumer_uuid) else None
-    if row is None:
+    found = _rows(connection, _CONSUMER, uuid=consumer_uuid) if _may_exist(consumer_uuid) else ()
+    if not found:
         return None
+    key, *own = found[0]
     held: dict[str, ProviderHeld] = {}
     resources: dict[str, dict[str, int]] = {}
-    rows = connection.execute(_CONSUMER_ALLOCATIONS, {"consumer_id": row.id}).all()
-    for each in rows:
-        resources.setdefault(each.uuid, {})[each.name] = each.used
-        held[each.uuid] = ProviderHeld(each.generation, resources[each.uuid])
-    consumer = Consumer(row.uuid, row.project, row.user, row.consumer_type, row.generation)
-    return ConsumerAllocations(consumer, held, _newest(rows))
+    rows = _rows(connection, _CONSUMER_ALLOCATIONS, consumer_id=key)
+    for provider_uuid, generation, name, used, _ in rows:
+        resources.setdefault(provider_uuid, {})[name] = used
+        held[provider_uuid] = ProviderHeld(generation, resources[provider_uuid])
+    return ConsumerAllocations(Consumer(*own), held, _newest(rows))
 
 
 def resource_classes(connection: Connection) -> tuple[Label, ...]:
@@ -141,33 +143,41 @@ def usages(
     """
     if not all(_may_exist(each) for each in (project, user, consumer_type) if isinstance(each, str)):
         return ()
-    counts = _narrowed(_CONSUMER_COUNTS, project, user, consumer_type)
-    sums = _narrowed(_USAGES, project, user, consumer_type)
+    given = {"project": project, "user": user, "consumer_type": consumer_type}
+    said = {name: value for name, value in given.items() if isinstance(value, str)}
+    counts, sums = _usage_statements(frozenset(said), untyped=consumer_type is None)
     resources: dict[str | None, dict[str, int]] = {}
-    for type_name, class_name, used in connection.execute(sums):
+    for type_name, class_name, used in _rows(connection, sums, **said):
         resources.setdefault(type_name, {})[class_name] = int(used)
-    found = [TypeUsage(name, count, resources.get(name, {})) for name, count in connection.execute(counts)]
+    found = [TypeUsage(name, count, resources.get(name, {})) for name, count in _rows(connection, counts, **said)]
     return tuple(sorted(found, key=lambda usage: (usage.consumer_type is None, usage.consumer_type or "")))
 
 
-def _provider_row(connection: Connection, uuid: str) -> Any:
-    row = connection.execute(_PROVIDER, {"uuid": uuid}).one_or_none() if _may_exist(uuid) else None
-    if row is None:
-        raise ProviderMissing(uuid)
-    return row
+def _rows(connection: Connection, statement: Select[Any], **parameters: Any) -> Sequence[Any]:
+    """The rows of one of the statements below, as plain tuples."""
+    return _compiled(statement, connection.dialect.name).send(connection, parameters).rows()
 
 
-def _as_provider(row: Any) -> Provider:
-    return Provider(row.uuid, row.name, row.generation, row.parent_uuid, row.root_uuid, row.updated_us)
+@cache
+def _compiled(statement: Select[Any], database: str) -> Statement:
+    return Statement(statement, DIALECTS[database])
+
+
+def _found(connection: Connection, uuid: str) -> tuple[int, Provider]:
+    """A provider's key, and the provider."""
+    for key, *own in _rows(connection, _PROVIDER, uuid=uuid) if _may_exist(uuid) else ():
+        return key, Provider(*own)
+    raise ProviderMissing(uuid)
 
 
 def _labels_of(connection: Connection, statement: Select[Any], provider_id: int) -> tuple[tuple[str, ...], int]:
-    rows = connection.execute(statement, {"provider_id": provider_id}).all()
-    return tuple(row[0] for row in rows), _newest(rows)
+    rows = _rows(connection, statement, provider_id=provider_id)
+    return tuple(name for name, _ in rows), _newest(rows)
 
 
 def _newest(rows: Iterable[Any]) -> int:
-    return max((row.updated_us for row in rows), default=0)
+    """The latest time of rows that end with the time of their change."""
+    return max((row[-1] for row in rows), default=0)
 
 
 def _label(connection: Connection, table: Table, name: str) -> Label | None:
@@ -185,25 +195,15 @@ def _may_exist(text: str) -> bool:
     return "\0" not in text  # PostgreSQL would refuse the question, not answer it with nothing
 
 
-def _narrowed(
-    statement: Select[Any], project: str, user: str | None, consumer_type: str | NotSaid | None
-) -> Select[Any]:
-    statement = statement.where(tables.projects.c.external_id == project)
-    if user is not None:
-        statement = statement.where(tables.users.c.external_id == user)
-    if consumer_type is not NOT_SAID:
-        statement = statement.where(tables.consumer_types.c.name == consumer_type)  # None: IS NULL
-    return statement
-
-
 _parents = tables.providers.alias("parents")
 _roots = tables.providers.alias("roots")
 
 _PROVIDER = (
     select(
-        *tables.providers.c["id", "uuid", "name", "generation", "updated_us"],
+        *tables.providers.c["id", "uuid", "name", "generation"],
         _parents.c.uuid.label("parent_uuid"),
         _roots.c.uuid.label("root_uuid"),
+        tables.providers.c.updated_us,
     )
     .join_from(tables.providers, _roots, _roots.c.id == tables.providers.c.root_id)
     .outerjoin(_parents, _parents.c.id == tables.providers.c.parent_id)
@@ -251,10 +251,11 @@ _PROVIDER_ALLOCATIONS = (
 
 _CONSUMER = (
     select(
-        *tables.consumers.c["id", "uuid", "generation"],
+        *tables.consumers.c["id", "uuid"],
         tables.projects.c.external_id.label("project"),
         tables.users.c.external_id.label("user"),
         tables.consumer_types.c.name.label("consumer_type"),
+        tables.consumers.c.generation,
     )
     .join_from(tables.consumers, tables.projects)
     .join(tables.users)
@@ -299,3 +300,17 @@ _USAGES = (
     )
     .group_by(tables.consumer_types.c.name, tables.resource_classes.c.name)
 )
+
+
+@cache
+def _usage_statements(said: frozenset[str], *, untyped: bool) -> tuple[Select[Any], Select[Any]]:
+    """Counts of consumers by type and sums by type and class, of the consumers that match what is said."""
+    owners = {
+        "project": tables.projects.c.external_id,
+        "user": tables.users.c.external_id,
+        "consumer_type": tables.consumer_types.c.name,
+    }
+    conditions = [column == bindparam(name) for name, column in owners.items() if name in said]
+    if untyped:
+        conditions.append(tables.consumer_types.c.name.is_(None))
+    return _CONSUMER_COUNTS.where(*conditions), _USAGES.where(*conditions)
