@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
 
-from ullage.api import candidate_replies, replies
+from ullage.api import candidate_replies, provider_list, replies
 from ullage.api.http import CHUNK_BYTES, Call, Request, Response
 from ullage.api.versions import Microversion
 from ullage.model.allocation import (
@@ -80,13 +81,39 @@ def test_caches_are_told_from_one_version_on() -> None:
     assert replies.provider(call(15), PROVIDER).headers == [("last-modified", LATER), ("cache-control", "no-cache")]
 
 
+@pytest.mark.parametrize("minor", [0, 1, 6, 11, 14, 39])
+def test_a_list_shows_each_provider_as_it_is_shown_alone(minor: int) -> None:
+    shown = [
+        PROVIDER,
+        Provider(ROOT, 'a "name"\n\\ of 100 %s 🦆 "\0uuid"', 12, None, ROOT, LATER_US),
+        Provider(ROOT, "null", 0, None, CHILD),
+    ]
+    listed = body(provider_list.providers(call(minor), shown, 0))
+    assert listed == {"resource_providers": [body(replies.provider(call(minor), each)) for each in shown]}
+
+
+@pytest.mark.parametrize("count", [0, 1, 128, 129, 1_000])
+def test_a_list_of_any_length_is_whole(count: int) -> None:
+    response = provider_list.providers(call(39), [PROVIDER] * count, 0)
+    whole = response.body + b"".join(response.chunks or ())
+    assert len(json.loads(whole)["resource_providers"]) == count
+    assert (response.chunks is not None) == (len(whole) > CHUNK_BYTES)
+
+
+def test_a_long_list_is_made_as_it_is_sent() -> None:
+    made = itertools.count()
+    response = provider_list.providers(call(39), (PROVIDER for _ in zip(range(100_000), made, strict=False)), 0)
+    assert response.chunks is not None
+    next(response.chunks)
+    assert next(made) < 2_000
+
+
 def test_a_list_changed_when_its_newest_part_did() -> None:
-    older = Provider(ROOT, "root", 0, None, ROOT, LATER_US - 5_000_000)
-    assert header(replies.providers(call(15), [older, PROVIDER, older]), "last-modified") == LATER
+    assert header(provider_list.providers(call(15), [PROVIDER], LATER_US), "last-modified") == LATER
 
 
 def test_an_empty_list_changed_now() -> None:
-    stamp = header(replies.providers(call(15), []), "last-modified")
+    stamp = header(provider_list.providers(call(15), [], 0), "last-modified")
     assert stamp is not None
     assert stamp != LATER
 

@@ -130,7 +130,8 @@ _LINKS: Since[tuple[str, ...]] = Since(
 )
 
 
-def _provider_shape(call: Call) -> Callable[[Provider], ProviderBody]:
+def provider_shape(call: Call) -> Callable[[Provider], ProviderBody]:
+    """What makes a provider what it looks like at this version."""
     relations = _LINKS.at(call.version) or ()
     prefix = f"{call.request.mount}/resource_providers/"
     nested = has(call.version, Feature.NESTED_PROVIDERS)
@@ -150,14 +151,7 @@ def _provider_shape(call: Call) -> Callable[[Provider], ProviderBody]:
 
 def provider(call: Call, shown: Provider) -> Response:
     """One provider."""
-    return with_body(call, _provider_shape(call)(shown), shown.updated_us)
-
-
-def providers(call: Call, shown: Iterable[Provider]) -> Response:
-    """A list of providers."""
-    listed = tuple(shown)
-    body = {"resource_providers": list(map(_provider_shape(call), listed))}
-    return with_body(call, body, newest(each.updated_us for each in listed))
+    return with_body(call, provider_shape(call)(shown), shown.updated_us)
 
 
 # Inventories

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ullage.api import bodies, queries, replies
+from ullage.api import bodies, provider_list, queries, replies
 from ullage.api.handlers import paths
 from ullage.api.handlers.questions import in_resources
 from ullage.api.http import Call, Response
@@ -16,7 +16,7 @@ def list_all(call: Call) -> Response:
     wanted = queries.providers(call.query, call.version)
     with in_resources():
         found = providers.find(call.service, wanted)
-    return replies.providers(call, found)
+    return provider_list.providers(call, found, found.updated_us)
 
 
 def create(call: Call) -> Response:
