@@ -59,13 +59,13 @@ def searches(context: Context, row: Row, result: Result) -> None:
 
 def lone(context: Context, row: Row, result: Result) -> None:
     """One claim after the other, while `row.clients` others search in the same worker."""
+    transactions = context.pgbench(1)
+    result.floor = {"value": 1000 / transactions["value"], "what": f"a transaction of {transactions['what']}"}
     arena, pace = context.arena(row), context.pace
     result.ullage = _lone(arena, arena.ullage(row.workers).url, row, pace.question, pace.samples_max)
     if result.ullage["refused"]:
         result.fail(f"{result.ullage['refused']} claims were not answered 2xx")
     _check(arena, result)
-    transactions = context.pgbench(1)
-    result.floor = {"value": 1000 / transactions["value"], "what": f"a transaction of {transactions['what']}"}
     if row.has_reference:
         try:
             theirs = _lone(arena, arena.reference().url, row, pace.reference_question, pace.reference_samples_max)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import load
+from bench import databases, load
 from bench.arena import Arena, Place
 from bench.databases import Postgresql
 from bench.pace import Pace
@@ -36,7 +36,9 @@ class Context:
             if not self._is_pgbench_filled:
                 load.fill_pgbench(self.place.pgbench, programs)
                 self._is_pgbench_filled = True
+                databases.flush(self.place.pgbench)
             self.transactions[clients] = load.pgbench(self.place.pgbench, programs, clients, self.pace.pgbench)
+            databases.flush(self.place.pgbench)
         what = f"pgbench, TPC-B, {number_of(clients, 'client')}, PostgreSQL"
         return {"value": self.transactions[clients], "what": what}
 

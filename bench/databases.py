@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,6 +58,13 @@ def running(name: str, parent: Path) -> Iterator[servers.Server]:
 def port(url: str) -> str:
     """The port in the url of a database on a server."""
     return url.rpartition("/")[0].rpartition(":")[2]
+
+
+def flush(url: str) -> None:
+    """Bring on the disk what PostgreSQL and the system still hold: the commits of what comes next would wait for it."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+    os.sync()
 
 
 def cut(url: str) -> None:

@@ -81,7 +81,7 @@ def started(command: Sequence[str], port: int, folder: Path, environment: Mappin
     log = folder / "log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command,
+            ["setpriv", "--pdeathsig", "TERM", "--", *command],  # it ends with this process, whatever ends that
             cwd=folder,
             env=os.environ | environment,
             stdout=output,

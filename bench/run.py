@@ -34,15 +34,20 @@ def run(context: Context, rows: Sequence[Row], *, is_quick: bool, keep: Callable
     """Measure these rows; the names of those that the time did not suffice for."""
     deadline = time.monotonic() + context.pace.total - CLOSING_SECONDS
     left_out = []
+    hopeless: set[tuple[str, str]] = set()
     for row in in_order_of_arenas(list(rows)):
         left = deadline - time.monotonic()
         result = None
-        if left >= ROW_SECONDS_MIN:
+        if (row.world, row.database) in hopeless:
+            result = Result(row.name, is_quick, machine.now(), problem="its world could not be loaded in time")
+        elif left >= ROW_SECONDS_MIN:
             result = measured(context, row, min(row.seconds, left), is_quick=is_quick)
         if result is None or (result.ullage is None and result.problem and time.monotonic() >= deadline):
             left_out.append(row.name)
             context.tell(f"{row.name:32} left out: the time is up")
             continue
+        if result.ullage is None and result.problem and result.seconds >= row.seconds:
+            hopeless.add((row.world, row.database))
         keep(result)
         context.tell(summary(row, result))
     return left_out

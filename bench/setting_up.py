@@ -13,6 +13,7 @@ from bench.rows import Row
 
 def set_up(context: Context, row: Row, result: Result) -> None:
     """Providers that are made and then get inventories, traits and aggregates; every write counts."""
+    result.floor = context.pgbench(row.clients)
     arena = context.arena(row)
     taken = _set_up(context, row, arena.ullage(row.workers))
     result.ullage = taken.figures()
@@ -21,7 +22,6 @@ def set_up(context: Context, row: Row, result: Result) -> None:
     complaint = arena.check()
     if complaint is not None:
         result.fail(f"`ullage check`: {complaint}")
-    result.floor = context.pgbench(row.clients)
     if row.has_reference:
         result.reference = _set_up(context, row, arena.reference()).figures()
         arena.settle_reference()

@@ -115,6 +115,13 @@ def test_questions_are_written_as_clients_write_them() -> None:
     assert "required=HW_CPU_X86_AVX2" in FLAT
 
 
+def test_the_largest_worlds_come_last() -> None:
+    sizes = [worlds.provider_count(each.world) for each in in_order_of_arenas(list(ROWS))]
+    assert sizes[-1] == 1_000_000
+    first = next(position for position, size in enumerate(sizes) if size >= 100_000)
+    assert all(size >= 100_000 for size in sizes[first:])
+
+
 # The worlds
 
 
