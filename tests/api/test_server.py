@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ import pytest
 from serving import UllageServer, free_port
 
 from api.wires import HEAD, PATIENCE_SECONDS, Wire, exchange
-from ullage.server import Pauses
+from ullage.server import Pauses, collect_seldom
 
 POST = b"POST /resource_classes HTTP/1.1"
 BODY_BYTES_MAX = 1024 * 1024
@@ -54,6 +55,18 @@ def test_a_worker_reads_everything_before_it_is_asked(server: UllageServer) -> N
     while "0 providers are in memory" not in server.log():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_garbage_is_not_looked_for_among_what_stays() -> None:
+    threshold = gc.get_threshold()
+    try:
+        collect_seldom()
+        assert gc.get_freeze_count() > 10_000
+        assert len(gc.get_objects(generation=2)) < 1_000
+        assert gc.get_threshold() > threshold
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*threshold)
 
 
 def test_more_stalled_uploads_than_threads_delay_nobody(server: UllageServer) -> None:

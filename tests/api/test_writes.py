@@ -70,11 +70,15 @@ class Stand:
         self.loop = CountingLoop()
 
     def run(self, scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Play a scene; nothing may go wrong in the loop unnoticed."""
+        faults: list[dict[str, Any]] = []
+        self.loop.set_exception_handler(lambda loop, context: faults.append(context))
         self.entry.__rsgi_init__(self.loop)
         try:
             self.loop.run_until_complete(asyncio.wait_for(scene(), 30))
         finally:
             self.loop.close()
+        assert not faults
 
     def ask(self, method: str, body: bytes = b"", path: str = "/usages") -> tuple[asyncio.Task[None], Exchange]:
         length = (("content-length", str(len(body))), ("content-type", "application/json")) if body else ()
@@ -151,6 +155,7 @@ def test_writes_that_are_answered_in_time_share_a_timer() -> None:
             stand.committer.tell(None)
             await task
         assert stand.loop.timers == before
+        assert len(stand.entry._writes._deadlines._line) == 1
 
     stand.run(scene)
 
