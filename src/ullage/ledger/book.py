@@ -9,8 +9,7 @@ read with what came out, so that a provider claimed from by fifty commands of on
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ullage.model.allocation import Consumer
 from ullage.model.inventory import Inventory
@@ -19,8 +18,7 @@ Key = TypeVar("Key")
 Row = TypeVar("Row")
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderRow:
+class ProviderRow(NamedTuple):
     """A provider as the ledger sees it."""
 
     uuid: str
@@ -30,16 +28,14 @@ class ProviderRow:
     root_uuid: str
 
 
-@dataclass(frozen=True, slots=True)
-class InventoryRow:
+class InventoryRow(NamedTuple):
     """One inventory with its use; keyed by (provider uuid, class name)."""
 
     inventory: Inventory
     used: int
 
 
-@dataclass(frozen=True, slots=True)
-class LabelRow:
+class LabelRow(NamedTuple):
     """A resource class or trait by name."""
 
     standard: bool
@@ -53,8 +49,7 @@ class NotRead(LookupError):
     """A decision looked at a row that its command's Needs did not name: a programmer's error."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change(Generic[Key, Row]):
+class Change(NamedTuple, Generic[Key, Row]):
     """One row as it was (None: new) and as it shall be (None: deleted)."""
 
     key: Key

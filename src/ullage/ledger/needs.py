@@ -39,8 +39,11 @@ class Needs:
 
     def add(self, other: Needs) -> None:
         """Make this the union of both."""
-        for each in fields(self):
-            if each.name == "alone":
-                self.alone = self.alone or other.alone
-            else:
-                getattr(self, each.name).update(getattr(other, each.name))
+        self.alone = self.alone or other.alone
+        for name in _SETS:
+            more = getattr(other, name)
+            if more:
+                getattr(self, name).update(more)
+
+
+_SETS = tuple(each.name for each in fields(Needs) if each.name != "alone")

@@ -51,10 +51,15 @@ class Answers:
         return sum(part.count() for part in self._parts)
 
 
+NO_ANSWERS = Answers(())
+
+
 def ask(
     connection: Connection, dialect: Dialect, statement: Statement, values: Collection[Any], **more: Any
 ) -> Answers:
     """Send a statement with a list, for all these values; nothing is sent for none."""
+    if not values:
+        return NO_ANSWERS
     return Answers(
         [statement.send(connection, {LIST: dialect.list_parameter(chunk), **more}) for chunk in chunks(sorted(values))]
     )
@@ -69,6 +74,8 @@ def insert_rows(
     connection: Connection, dialect: Dialect, table: Table, names: Sequence[str], rows: Sequence[Row]
 ) -> None:
     """Insert rows that hold, in this order, the columns `names`."""
+    if not rows:
+        return
     statement = _insert(dialect, table, tuple(names))
     for chunk in chunks(rows):
         _send_rows(connection, dialect, statement, table, names, chunk)
@@ -78,6 +85,8 @@ def insert_keyed(
     connection: Connection, dialect: Dialect, table: Table, names: Sequence[str], rows: Sequence[Row]
 ) -> dict[str, int]:
     """The same; answers the new integer keys by the first of these columns, which must be unique text."""
+    if not rows:
+        return {}
     if dialect.takes_one_row:
         insert_rows(connection, dialect, table, names, rows)
         return dict(rows_of(connection, dialect, _keys(dialect, table, names[0]), [row[0] for row in rows]))
@@ -108,6 +117,8 @@ def update_rows(
     Each row holds, in this order, what the columns `keys` must have and what the columns `values` shall have. No two
     rows may name the same key. A column may be in both: then its old value is a condition.
     """
+    if not rows:
+        return NO_ANSWERS
     statement = _update(dialect, table, tuple(keys), tuple(values))
     names = [*keys, *values]
     return Answers([_send_rows(connection, dialect, statement, table, names, chunk) for chunk in chunks(rows)])
@@ -117,6 +128,8 @@ def delete_rows(
     connection: Connection, dialect: Dialect, table: Table, names: Sequence[str], rows: Sequence[Row]
 ) -> None:
     """Delete the rows that have one of these combinations in the columns `names`."""
+    if not rows:
+        return
     statement = _delete(dialect, table, tuple(names))
     for chunk in chunks(rows):
         _send_rows(connection, dialect, statement, table, names, chunk)

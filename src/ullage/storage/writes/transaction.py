@@ -41,12 +41,18 @@ class Transaction:
 
     def insert(self, table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Insert rows that hold these columns."""
+        rows = list(rows)
+        if not rows:
+            return
         more = self._more(table, new=True)
         rows = [(*row, *more.values()) for row in rows]
         many.insert_rows(self.connection, self.dialect, table, [*names, *more], rows)
 
     def insert_keyed(self, table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> dict[str, int]:
         """The same; answers the new keys by the first of these columns, which must be unique text."""
+        rows = list(rows)
+        if not rows:
+            return {}
         more = self._more(table, new=True)
         rows = [(*row, *more.values()) for row in rows]
         return many.insert_keyed(self.connection, self.dialect, table, [*names, *more], rows)
@@ -65,6 +71,9 @@ class Transaction:
         A column in both is decided on its old value; if any row is not as it was read, `confirm` will tell. Unless it
         `shows`, the time of the last change stays.
         """
+        rows = list(rows)
+        if not rows:
+            return
         more = self._more(table, new=False)
         if not shows:
             more.pop("updated_us", None)
@@ -74,6 +83,8 @@ class Transaction:
 
     def update_all(self, table: Table, statement: Statement, keys: Collection[int], **values: Any) -> None:
         """Send an UPDATE or DELETE of the rows with these integer keys; if one is gone already, `confirm` will tell."""
+        if not keys:
+            return
         found = many.ask(self.connection, self.dialect, statement, keys, **values)
         self._expected.append((found, len(keys), table))
 
@@ -100,10 +111,15 @@ class Transaction:
         return many.rows_of(self.connection, self.dialect, statement, values)
 
     def _more(self, table: Table, *, new: bool) -> dict[str, int]:
-        values = {"stamp_writer": self.writer, "stamp_sequence": self.sequence, "updated_us": self.now_us}
-        if new:
-            values["created_us"] = self.now_us
-        return {name: value for name, value in values.items() if name in table.c}
+        values = {"stamp_writer": self.writer, "stamp_sequence": self.sequence}
+        values |= {"updated_us": self.now_us, "created_us": self.now_us}
+        return {name: values[name] for name in _added_columns(table, new=new)}
+
+
+@cache
+def _added_columns(table: Table, *, new: bool) -> tuple[str, ...]:
+    names = ("stamp_writer", "stamp_sequence", "updated_us", *(("created_us",) if new else ()))
+    return tuple(name for name in names if name in table.c)
 
 
 @cache
