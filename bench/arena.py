@@ -47,8 +47,10 @@ class Place:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.leave()
-        self._stack.close()
+        try:
+            self.leave()
+        finally:
+            self._stack.close()
 
     def new_folder(self, what: str) -> Path:
         """An empty folder of its own."""
@@ -71,9 +73,9 @@ class Place:
 
     def leave(self) -> None:
         """End the services of the arena and drop its databases."""
-        if self._arena is not None:
-            self._arena.close()
-        self._arena = None
+        arena, self._arena = self._arena, None
+        if arena is not None:
+            arena.close()
 
     @cached_property
     def static(self) -> Service:

@@ -9,12 +9,26 @@ from html import escape
 
 from bench.goals import value_of, verdict
 from bench.results import Result
-from bench.rows import CLIENTS, ROWS
+from bench.rows import CLIENTS, ROWS, Row
 from bench.rows import NAMES as DATABASE_NAMES
 
 WIDTH, HEIGHT = 860, 520
 LEFT, RIGHT, TOP, BOTTOM = 80, 230, 50, 60
-COLOURS = {"Ullage": "#0b6e4f", "reference": "#b3261e", "floor": "#6b6b6b", "must": "#c77700", "aim": "#2a62b8"}
+COLOURS = {
+    "Ullage": "#0b6e4f",
+    "reference": "#b3261e",
+    "unfinished": "#b3261e",
+    "floor": "#6b6b6b",
+    "must": "#c77700",
+    "aim": "#2a62b8",
+}
+    "Ullage": "#0b6e4f",
+    "reference": "#b3261e",
+    "unfinished": "#b3261e",
+    "floor": "#6b6b6b",
+    "must": "#c77700",
+    "aim": "#2a62b8",
+}
 DASHES = {"floor": "2 4", "must": "8 4", "aim": "3 3"}
 
 NAMES = {
@@ -55,19 +69,30 @@ def draw(results: Mapping[str, Result]) -> dict[str, str]:
 
 def _lines(names: Sequence[tuple[float, str]], results: Mapping[str, Result], floor: str) -> list[Line]:
     rows = {row.name: row for row in ROWS}
-    ours, theirs, floors, musts, aims = (list[tuple[float, float]]() for _ in range(5))
+    ours, theirs, more, floors, musts, aims = (list[tuple[float, float]]() for _ in range(6))
     for x, name in names:
         if name not in results:
             continue
         for points, figures in ((ours, "ullage"), (theirs, "reference"), (floors, "floor")):
             _add(points, x, value_of(getattr(results[name], figures)))
+        _add(more, x, _given_ms(rows[name], results))
         judged = verdict(rows[name], results)
         if judged is not None:
             _add(musts, x, judged.must)
             _add(aims, x, judged.aim)
-    lines = [Line("Ullage", "Ullage", ours), Line("reference", "reference", theirs), Line(floor, "floor", floors)]
+    lines = [Line("Ullage", "Ullage", ours), Line("reference", "reference", theirs)]
+    lines += [Line("reference: not within", "unfinished", more), Line(floor, "floor", floors)]
     lines += [Line("must reach", "must", musts), Line("aims at", "aim", aims)]
     return [line for line in lines if line.points] if ours else []
+
+
+def _given_ms(row: Row, results: Mapping[str, Result]) -> float | None:
+    """How long the reference was given for a question that it did not answer, or for an easier one."""
+    if row.unit != "ms":
+        return None
+    other = results.get(row.stands_for)
+    figures = results[row.name].reference or (other.reference if other else None) or {}
+    return 1000 * figures["not_within"] if figures.get("not_within") and not value_of(figures) else None
 
 
 def _add(points: Points, x: float, y: float | None) -> None:
@@ -96,8 +121,16 @@ def svg(title: str, x_label: str, y_label: str, lines: Sequence[Line]) -> str:
 
 def _legend(line: Line, y: float) -> list[str]:
     x = WIDTH - RIGHT + 18
-    stroke = _stroke(line.role)
-    return [f'<line x1="{x}" y1="{y - 4}" x2="{x + 28}" y2="{y - 4}" {stroke}/>', _text(x + 36, y, line.label)]
+    mark = f'<line x1="{x}" y1="{y - 4}" x2="{x + 28}" y2="{y - 4}" {_stroke(line.role)}/>'
+    if line.role == "unfinished":
+        mark = _triangle(x + 14, y - 4)
+    return [mark, _text(x + 36, y, line.label)]
+
+
+def _triangle(x: float, y: float, title: str = "") -> str:
+    """Points upwards: the truth is somewhere above."""
+    corners = f"{x - 6:.1f},{y + 5:.1f} {x + 6:.1f},{y + 5:.1f} {x:.1f},{y - 6:.1f}"
+    return f'<polygon points="{corners}" fill="{COLOURS["unfinished"]}"><title>{escape(title)}</title></polygon>'
 
 
 def _stroke(role: str) -> str:
@@ -147,6 +180,8 @@ class _Frame:
     def line(self, line: Line) -> list[str]:
         """Its points and what joins them, each with a title that says the figures."""
         places = [(self.x(x), self.y(y)) for x, y in line.points]
+        if line.role == "unfinished":
+            return [_triangle(x, y, line.label) for x, y in places]
         joined = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
         parts = [f'<polyline points="{joined}" {_stroke(line.role)}/>']
         for (x, y), (at, value) in zip(places, line.points, strict=True):

@@ -61,17 +61,25 @@ def measured(context: Context, row: Row, seconds: float, *, is_quick: bool) -> R
         with within(seconds):
             KINDS[row.kind](context, row, result)
     except Overdue as overdue:
-        context.place.leave()
+        leave(context)
         if result.ullage is None or result.problem is not None or not row.has_reference:
             result.fail(str(overdue))
         else:
             result.reference = {"not_within": round(time.monotonic() - began)}
     except Exception as error:  # noqa: BLE001 # a row's failure is a result; the other rows are still wanted
         context.tell(traceback.format_exc())
-        context.place.leave()
+        leave(context)
         result.fail(f"{type(error).__name__}: {str(error)[:500]}")
     result.seconds = round(time.monotonic() - began, 1)
     return result
+
+
+def leave(context: Context) -> None:
+    """End the row's services; what goes wrong in that may not end the run."""
+    try:
+        context.place.leave()
+    except Exception:  # noqa: BLE001 # the next row has databases and services of its own
+        context.tell(traceback.format_exc())
 
 
 def summary(row: Row, result: Result) -> str:

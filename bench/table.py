@@ -10,6 +10,7 @@ from bench.results import Figures, Result
 from bench.rows import ROWS, SECTIONS, Row
 
 HEAD = (
+    "row",
     "what",
     "Ullage",
     "reference",
@@ -20,13 +21,17 @@ HEAD = (
     "Ullage median, p99",
     "reference median, p99",
 )
+WORKERS = (
+    "Unless a row says otherwise, Ullage has one worker and the database is MariaDB. The reference has 2 processes with "
+    "4 threads each.\n"
+)
 REACHED = {"aim": "**aim**", "must": "must", "missed": "no", "unknown": "cannot be said"}
 
 
 def text(results: Mapping[str, Result], machine: Mapping[str, Any], *, is_quick: bool) -> str:
     """The machine, then a table for each section, then notes."""
     kind = "A quick run" if is_quick else "A full run"
-    parts = [f"{kind}, begun {machine['date']}.\n", _machine(machine)]
+    parts = [f"{kind}, begun {machine['date']}.\n", _machine(machine), WORKERS]
     for section in SECTIONS:
         rows = [row for row in ROWS if row.section == section and row.name in results]
         if rows:
@@ -44,7 +49,7 @@ def _machine(machine: Mapping[str, Any]) -> str:
 
 
 def _table(rows: list[Row], results: Mapping[str, Result]) -> str:
-    lines = [f"| {' | '.join(HEAD)} |", "|---" + "|---:" * (len(HEAD) - 1) + "|"]
+    lines = [f"| {' | '.join(HEAD)} |", "|---|---" + "|---:" * (len(HEAD) - 2) + "|"]
     lines += [f"| {' | '.join(_cells(row, results))} |" for row in rows]
     return "\n".join(lines) + "\n"
 
@@ -54,6 +59,7 @@ def _cells(row: Row, results: Mapping[str, Result]) -> list[str]:
     times = ratio(row, result)
     judged = verdict(row, results)
     return [
+        row.name,
         row.title,
         f"{'failed; ' if result.problem else ''}{_headline(row, result.ullage)}",
         _reference(row, results),
@@ -112,7 +118,7 @@ def _number(value: float) -> str:
     """Three digits that count."""
     if value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.3g}" if value < 10 else f"{value:.1f}"
+    return f"{value:.3g}" if value < 10 else f"{value:.1f}".removesuffix(".0")
 
 
 def _notes(row: Row, results: Mapping[str, Result]) -> list[str]:
@@ -132,4 +138,4 @@ def _notes(row: Row, results: Mapping[str, Result]) -> list[str]:
         writes = 4 * int(row.world.partition("-")[2])
         seconds = writes / (value_of(results["set-up"].reference) or 1)
         found.append(f"the reference has no bulk load; at its rate through the API it would take {seconds:,.0f} s")
-    return [f"{row.title}: {'; '.join(found)}"] if found else []
+    return [f"{row.name}: {'; '.join(found)}"] if found else []

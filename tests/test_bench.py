@@ -227,6 +227,7 @@ def test_the_table_says_both_figures_the_ratio_the_goal_and_what_was_reached(tmp
     line = next(line for line in table.text(made.results, MACHINE, is_quick=False).splitlines() if "1,000 prov" in line)
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     assert cells == [
+        "flat-1000",
         "1,000 providers, limit 10",
         "0.5 ms",
         "250 ms",
@@ -267,6 +268,13 @@ def test_plots_have_a_title_axes_with_units_a_legend_and_lines_for_all(tmp_path:
         unit = "median of an answer, ms" if name == "latency.svg" else "claims/s"
         assert {plots.NAMES[name], unit, "Ullage", "reference", "must reach", "aims at"} <= set(texts)
         assert image.count("<polyline") == 5
+
+
+def test_where_the_reference_did_not_finish_a_triangle_points_upwards(tmp_path: Path) -> None:
+    slow = gave("flat-100000", 6.0, {"not_within": 60.0})
+    image = plots.draw(book(tmp_path, gave("flat-1000", 1.0), slow, gave("flat-1000000", 40.0)).results)["latency.svg"]
+    assert image.count("<polygon") == 3, "at two sizes, and in the legend"
+    assert "reference: not within" in image
 
 
 def test_ten_times_as_much_is_equally_far_everywhere_on_an_axis() -> None:
