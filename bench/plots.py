@@ -22,13 +22,6 @@ COLOURS = {
     "must": "#c77700",
     "aim": "#2a62b8",
 }
-    "Ullage": "#0b6e4f",
-    "reference": "#b3261e",
-    "unfinished": "#b3261e",
-    "floor": "#6b6b6b",
-    "must": "#c77700",
-    "aim": "#2a62b8",
-}
 DASHES = {"floor": "2 4", "must": "8 4", "aim": "3 3"}
 
 NAMES = {

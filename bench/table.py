@@ -22,8 +22,8 @@ HEAD = (
     "reference median, p99",
 )
 WORKERS = (
-    "Unless a row says otherwise, Ullage has one worker and the database is MariaDB. The reference has 2 processes with "
-    "4 threads each.\n"
+    "Unless a row says otherwise, Ullage has one worker and the database is MariaDB. The reference has 2 processes "
+    "with 4 threads each.\n"
 )
 REACHED = {"aim": "**aim**", "must": "must", "missed": "no", "unknown": "cannot be said"}
 
