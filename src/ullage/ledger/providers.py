@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 
 from ullage.ledger.book import Draft, ProviderRow
 from ullage.ledger.inventories import check_classes, check_reserved, merged_offers
@@ -117,7 +116,7 @@ def _rename(draft: Draft, before: ProviderRow, name: str) -> None:
         raise ProviderExists("name", name)
     draft.provider_names.drop(before.name)
     draft.provider_names.put(name, before.uuid)
-    draft.providers.put(before.uuid, replace(existing_provider(draft, before.uuid), name=name))
+    draft.providers.put(before.uuid, existing_provider(draft, before.uuid)._replace(name=name))
 
 
 def _move(draft: Draft, row: ProviderRow, parent_uuid: str | None, may_reparent: bool) -> None:
@@ -129,8 +128,8 @@ def _move(draft: Draft, row: ProviderRow, parent_uuid: str | None, may_reparent:
     if parent_uuid is not None and any(member.uuid == parent_uuid for member in subtree):
         raise ProviderLoop(row.uuid, parent_uuid)
     for member in subtree:
-        draft.providers.put(member.uuid, replace(member, root_uuid=new_root))
-    draft.providers.put(row.uuid, replace(row, parent_uuid=parent_uuid, root_uuid=new_root))
+        draft.providers.put(member.uuid, member._replace(root_uuid=new_root))
+    draft.providers.put(row.uuid, row._replace(parent_uuid=parent_uuid, root_uuid=new_root))
     # A move inside one tree changes the depth of rows that stay the same, and a lock alone does not certify a tree.
     draft.stamped.update(member.uuid for member in subtree)
     draft.stamped |= {row.root_uuid, new_root}
