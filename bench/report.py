@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from bench import ROOT, plots, table
-from bench.goals import verdict
+from bench.goals import ratio, verdict
 from bench.results import Result, result
 from bench.rows import ROWS
 
 LATEST = ROOT / "bench" / "results" / "latest.json"
+OF_A_MACHINE = ("processor", "cores", "memory", "kernel")
+"""What has to be the same for rows to stand in one table."""
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 
 
@@ -28,12 +30,13 @@ class Book:
 
     @classmethod
     def open(cls, file: Path, machine: dict[str, Any], *, is_quick: bool, keeps: bool) -> Book:
-        """A new book, or, if it keeps, one with the results that the file has (of rows that still are)."""
+        """A new book, or, if it keeps, one with the file's results of rows that still are and from such a machine."""
         results: dict[str, Result] = {}
         if keeps and file.exists():
             known = {row.name for row in ROWS}
             data = json.loads(file.read_text())
-            results = {name: result(each) for name, each in data["rows"].items() if name in known}
+            if all(data["machine"].get(name) == machine.get(name) for name in OF_A_MACHINE):
+                results = {name: result(each) for name, each in data["rows"].items() if name in known}
         return cls(file, machine, is_quick, results)
 
     def has_good(self, name: str) -> bool:
@@ -69,8 +72,9 @@ class Book:
         row = next(row for row in ROWS if row.name == name)
         judged = verdict(row, self.results)
         goal = None if judged is None else {"must": judged.must, "aim": judged.aim, "reached": judged.reached}
+        found = self.results[name]
         described = {"section": row.section, "title": row.title, "unit": row.unit, "workers": row.workers}
-        return {**self.results[name].as_data(), **described, "goal": goal}
+        return {**found.as_data(), **described, "ratio": ratio(row, found), "goal": goal}
 
     def publish(self, page: Path | None) -> None:
         """Write everything that people read; the page gets the table between its marks."""

@@ -189,12 +189,19 @@ def test_results_are_merged_by_row_and_an_interrupted_run_goes_on(tmp_path: Path
     assert again.has_good("flat-1000")
     again.keep(gave("flat-1000", 7.0))
     found = json.loads(file.read_text())["rows"]
+    assert found["flat-1000"]["goal"] == {"must": 3, "aim": 1, "reached": "missed"}
     assert {name: each["ullage"]["value"] for name, each in found.items()} == {"flat-1000": 7.0, "flat-10000": 2.0}
 
 
 def test_a_new_run_begins_with_nothing(tmp_path: Path) -> None:
     book(tmp_path, gave("flat-1000", 1.0))
     assert not report.Book.open(tmp_path / "latest.json", MACHINE, is_quick=False, keeps=False).results
+
+
+def test_results_of_another_machine_are_not_kept(tmp_path: Path) -> None:
+    book(tmp_path, gave("flat-1000", 1.0))
+    other = MACHINE | {"cores": 64}
+    assert not report.Book.open(tmp_path / "latest.json", other, is_quick=False, keeps=True).results
 
 
 def test_rows_that_failed_or_were_measured_quickly_are_measured_again(tmp_path: Path) -> None:
