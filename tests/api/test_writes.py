@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,14 +17,40 @@ from api.loops import CountingLoop
 from api.stand import ADMIN, JSON
 from api.test_entries import Asked, Exchange
 from ullage.api.app import BRIEF_BYTES_MAX, App, Begun
-from ullage.api.http import Call, Request, Response, Route, Write
+from ullage.api.http import Call, Request, Response, Route, WouldWait, Write
 from ullage.api.routes import ROUTES
 from ullage.api.rsgi import Entry
-from ullage.model.commands import Command, ReleaseConsumer
+from ullage.model.commands import AggregatesNow, Command, InventoriesNow, ReleaseConsumer, Result, TraitsNow
 from ullage.model.errors import ConcurrentUpdate, QueueFull
+from ullage.model.provider import Provider
 from ullage.operations.writing import Outcome
 from ullage.settings import Settings
 from ullage.wiring import build_service
+
+NEWEST = {"openstack-api-version": "placement 1.39"}
+CLAIM = claim_body(VCPU=1)
+BRIEF_WRITES: dict[tuple[str, str], tuple[object, Result, int]] = {
+    ("PUT", "/allocations/{consumer_uuid}"): (CLAIM, None, 204),
+    ("POST", "/allocations"): ({CONSUMER: CLAIM}, None, 204),
+    ("DELETE", "/allocations/{consumer_uuid}"): (None, None, 204),
+    ("POST", "/resource_providers"): ({"name": "a"}, Provider(UUID, "a", 0, None, UUID), 200),
+    ("PUT", "/resource_providers/{uuid}/inventories"): (
+        {"resource_provider_generation": 0, "inventories": {}},
+        InventoriesNow(1, {}),
+        200,
+    ),
+    ("PUT", "/resource_providers/{uuid}/traits"): (
+        {"resource_provider_generation": 0, "traits": []},
+        TraitsNow(1, ()),
+        200,
+    ),
+    ("PUT", "/resource_providers/{uuid}/aggregates"): (
+        {"resource_provider_generation": 0, "aggregates": []},
+        AggregatesNow(1, ()),
+        200,
+    ),
+}
+"""A body, what its command may answer, and the status of the reply."""
 
 BRIEF = Route("PUT", "/usages", lambda call: _write(call), "placement:usages", is_brief=True)
 LONG = Route("POST", "/usages", lambda call: _write(call), "placement:usages", trouble="Unable to do it")
@@ -200,16 +227,35 @@ def test_brief_routes_ask_neither_the_database_nor_the_mirror() -> None:
     settings = Settings(database="sqlite:///nothing-is-read.db")
     service = replace(build_service(settings), store=None, mirror=None)  # type: ignore[arg-type] # that is the test
     app = App(service, settings, ROUTES)
-    claim = claim_body(VCPU=1)
-    bodies = {"PUT": claim, "POST": {CONSUMER: claim}, "DELETE": None}
-    brief = [route for route in ROUTES if route.is_brief]
-    assert {route.method for route in brief} == set(bodies)
-    for route in brief:
-        body = json.dumps(bodies[route.method]).encode() if bodies[route.method] else b""
-        headers = {**ADMIN, **JSON, "openstack-api-version": "placement 1.39"}
-        path = route.path.replace("{consumer_uuid}", CONSUMER)
-        request = Request(route.method, path.encode(), b"", headers, body)
+    brief = {(route.method, route.path) for route in ROUTES if route.is_brief}
+    assert brief == set(BRIEF_WRITES)
+    for (method, path), (body, result, status) in BRIEF_WRITES.items():
+        path = path.replace("{consumer_uuid}", CONSUMER).replace("{uuid}", UUID)
+        sent = b"" if body is None else json.dumps(body).encode()
+        request = Request(method, path.encode(), b"", {**ADMIN, **JSON, **NEWEST}, sent)
         assert app.is_brief(request)
-        begun = app.begin(request)
+        begun = app.begin(request, may_wait=False)
         assert isinstance(begun, Begun), begun
-        assert app.end(begun, None).body == b""
+        assert app.end(begun, result).status == status
+
+
+@pytest.mark.parametrize("path", [f"/resource_providers/{UUID}/inventories", f"/resource_providers/{UUID}/aggregates"])
+def test_a_brief_write_that_has_to_look_something_up_is_handled_in_a_thread(tmp_path: Path, path: str) -> None:
+    settings = Settings(database=f"sqlite:///{tmp_path}/ledger.db")
+    service = build_service(settings)
+    service.store.upgrade()
+    app = App(service, settings, ROUTES)
+    malformed = Request("PUT", path.encode(), b"", {**ADMIN, **JSON, **NEWEST}, b"{}")
+    with pytest.raises(WouldWait):
+        app.begin(malformed, may_wait=False)
+    entry = Entry(lambda: app, settings)
+
+    async def scene() -> None:
+        entry.__rsgi_init__(asyncio.get_running_loop())
+        exchange = Exchange(b"{}")
+        headers = [*JSON.items(), *NEWEST.items(), ("content-length", "2")]
+        await entry.__rsgi__(Asked("PUT", path, *headers), exchange)
+        assert exchange.status == 404  # that there is no such provider is said before what is wrong with the body
+
+    asyncio.run(scene())
+    service.store.close()

@@ -27,7 +27,7 @@ from typing import TypeVar
 from ullage.api import negotiation, problems, request_log, uris, version_document
 from ullage.api.auth import NotIdentified, Scheme, scheme_for
 from ullage.api.cors import Cors
-from ullage.api.http import Call, Identity, Request, Response, Route, Write
+from ullage.api.http import Call, Identity, Request, Response, Route, WouldWait, Write
 from ullage.api.policy import OPEN, Policy
 from ullage.api.problems import Problem
 from ullage.api.request_log import Visit
@@ -75,10 +75,12 @@ class App:
             return begun
         return self.end(begun, writing.run(self.service, begun.write.command))
 
-    def begin(self, request: Request) -> Response | Begun:
-        """The reply to a request, or what leads to it once its command is decided; never raises."""
+    def begin(self, request: Request, *, may_wait: bool = True) -> Response | Begun:
+        """The reply to a request, or what leads to it once its command is decided; raises nothing but WouldWait."""
         visit = Visit()
-        answer = self._attempt(request, visit, lambda: self._cors.preflight(request) or self._answer(request, visit))
+        answer = self._attempt(
+            request, visit, lambda: self._cors.preflight(request) or self._answer(request, visit, may_wait)
+        )
         return answer if isinstance(answer, Begun) else self._finish(answer, request, visit)
 
     def end(self, begun: Begun, outcome: Outcome) -> Response:
@@ -105,7 +107,7 @@ class App:
         visit = Visit()
         return self._finish(problems.reply(problem, request, visit.request_id, None), request, visit)
 
-    def _answer(self, request: Request, visit: Visit) -> Response | Begun:
+    def _answer(self, request: Request, visit: Visit, may_wait: bool) -> Response | Begun:
         path = uris.decode_path(request.raw_path)
         identity = ANONYMOUS if path in ("", "/") else self._identify(request)
         visit.version = version = _version(request)
@@ -120,7 +122,7 @@ class App:
         if query_fault is not None:
             raise query_fault
         _require_text(parameters)
-        call = Call(self.service, request, version, identity, parameters, query)
+        call = Call(self.service, request, version, identity, parameters, query, may_wait)
         answer = self._mended(call, route, visit, lambda: route.handler(call))
         return Begun(call, route, visit, answer) if isinstance(answer, Write) else answer
 
@@ -135,6 +137,8 @@ class App:
             return self._problem_reply(problem, request, visit)
         except Refusal as refusal:
             return self._problem_reply(problems.from_refusal(refusal), request, visit)
+        except WouldWait:
+            raise
         except Exception:  # noqa: BLE001 # a mistake of ours must cost one request, not the connection
             request_log.bug(visit, request)
             return problems.reply(Problem(500, "This is a mistake in the service."), request, visit.request_id, None)

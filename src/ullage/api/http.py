@@ -65,6 +65,12 @@ class Call:
     """The decoded variables of the route's path."""
     query: Mapping[str, list[str]] = field(default_factory=dict)
     """Decoded query keys in order of appearance, each with all its values."""
+    may_wait: bool = True
+    """Whether this is a thread of its own, or an event loop, where nobody may wait: see WouldWait."""
+
+
+class WouldWait(Exception):
+    """A brief route found that it has to ask the database after all: it must be handled again, in a thread."""
 
 
 @dataclass(slots=True)
@@ -82,7 +88,8 @@ Handler = Callable[[Call], Response | Write]
 class Route:
     """One method on one path.
 
-    `is_brief`: its handler only reads its body and gives a Write whose reply is small, so that no thread is needed;
+    `is_brief`: its handler only reads its body and gives a Write whose reply is small, so that no thread is needed
+    (or else raises WouldWait);
     `since` hides it before a feature (404, or the status in `before`); `rule` is its policy rule; `reads_json`: it
     needs a JSON body (415 otherwise); `gives_json`: 406 unless the asker accepts JSON.
     """

@@ -82,6 +82,7 @@ ROUTES: tuple[Route, ...] = (
         "/resource_providers",
         providers.create,
         "resource_providers:create",
+        is_brief=True,
         trouble='Unable to create resource provider "{name}", {uuid}',
     ),
     _get(PROVIDER, providers.show, "resource_providers:show"),
@@ -107,6 +108,7 @@ ROUTES: tuple[Route, ...] = (
         f"{PROVIDER}/inventories",
         inventories.set_all,
         "resource_providers:inventories:update",
+        is_brief=True,
         trouble="Unable to update inventory for resource provider {uuid}",
     ),
     _bare(
@@ -150,6 +152,7 @@ ROUTES: tuple[Route, ...] = (
         aggregates.update,
         "resource_providers:aggregates:update",
         since=Feature.AGGREGATES,
+        is_brief=True,
     ),
     _part(f"{PROVIDER}/allocations", allocations.list_of_provider, "resource_providers:allocations:list"),
     _part(f"{PROVIDER}/traits", traits.list_of_provider, "resource_providers:traits:list", since=Feature.TRAITS),
@@ -159,6 +162,7 @@ ROUTES: tuple[Route, ...] = (
         traits.set_of_provider,
         "resource_providers:traits:update",
         since=Feature.TRAITS,
+        is_brief=True,
     ),
     _bare(
         "DELETE",

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from ullage.api import uris
 from ullage.api.app import App, Begun
-from ullage.api.http import Request, Response
+from ullage.api.http import Request, Response, WouldWait
 from ullage.api.problems import Problem
 from ullage.api.streaming import Stream, Streams
 from ullage.api.threads import Mail, Threads
@@ -118,7 +118,11 @@ class Entry:
         """Have a request worked on, where that is best, and replied to from there: a thread that sends the reply by
         itself spares the asker the way back through the loop."""
         run = _run_here if self._app.is_brief(request) else self._threads.run
-        rest = await run(lambda: self._sent(self._app.begin(request), request, exchange))
+        try:
+            may_wait = run is not _run_here
+            rest = await run(lambda: self._sent(self._app.begin(request, may_wait=may_wait), request, exchange))
+        except WouldWait:
+            rest = await self._threads.run(lambda: self._sent(self._app.begin(request), request, exchange))
         if isinstance(rest, Begun):
             begun, outcome = rest, await self._writes.outcome(rest.write.command)
             rest = await run(lambda: self._sent(self._app.end(begun, outcome), request, exchange))

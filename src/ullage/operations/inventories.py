@@ -7,7 +7,6 @@ from ullage.model.commands import (
     ClearInventories,
     DeleteInventory,
     InventoriesNow,
-    SetInventories,
     UpdateInventory,
 )
 from ullage.model.provider import ProviderInventories
@@ -21,7 +20,7 @@ def show(service: Service, provider_uuid: str) -> ProviderInventories:
         return reads.provider_inventories(connection, provider_uuid)
 
 
-def change(service: Service, command: SetInventories | AddInventory | UpdateInventory) -> InventoriesNow:
+def change(service: Service, command: AddInventory | UpdateInventory) -> InventoriesNow:
     """Raises ProviderMissing, a generation conflict, and what speaks against the inventories."""
     return answered(InventoriesNow, service.committer.run(command))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ullage.model.commands import (
-    AggregatesNow,
     ClearProviderTraits,
     CreateResourceClass,
     DeleteResourceClass,
@@ -12,9 +11,6 @@ from ullage.model.commands import (
     EnsureResourceClass,
     EnsureTrait,
     RenameResourceClass,
-    SetProviderAggregates,
-    SetProviderTraits,
-    TraitsNow,
 )
 from ullage.model.provider import Label, ProviderAggregates, ProviderTraits
 from ullage.operations.service import Service, answered
@@ -79,11 +75,6 @@ def traits_of(service: Service, provider_uuid: str) -> ProviderTraits:
         return reads.provider_traits(connection, provider_uuid)
 
 
-def set_traits(service: Service, command: SetProviderTraits) -> TraitsNow:
-    """Raises ProviderMissing, ProviderGenerationConflict, UnknownTraits."""
-    return answered(TraitsNow, service.committer.run(command))
-
-
 def clear_traits(service: Service, command: ClearProviderTraits) -> None:
     """Raises ProviderMissing."""
     service.committer.run(command)
@@ -93,8 +84,3 @@ def aggregates_of(service: Service, provider_uuid: str) -> ProviderAggregates:
     """Raises ProviderMissing."""
     with service.store.reading() as connection:
         return reads.provider_aggregates(connection, provider_uuid)
-
-
-def set_aggregates(service: Service, command: SetProviderAggregates) -> AggregatesNow:
-    """Raises ProviderMissing, ProviderGenerationConflict."""
-    return answered(AggregatesNow, service.committer.run(command))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid as uuid_module
 
 from ullage.engine.select import Selection, selected
-from ullage.model.commands import CreateProvider, DeleteProvider, UpdateProvider
+from ullage.model.commands import DeleteProvider, UpdateProvider
 from ullage.model.provider import Provider
 from ullage.model.request import ProviderFilter
 from ullage.operations.service import Service, answered
@@ -26,11 +26,6 @@ def show(service: Service, uuid: str) -> Provider:
     """One provider; raises ProviderMissing."""
     with service.store.reading() as connection:
         return reads.provider(connection, uuid)
-
-
-def create(service: Service, command: CreateProvider) -> Provider:
-    """Raises ProviderExists, UnknownParent, ProviderOwnParent."""
-    return answered(Provider, service.committer.run(command))
 
 
 def update(service: Service, command: UpdateProvider) -> Provider:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ullage.api import bodies, replies
 from ullage.api.handlers import paths
-from ullage.api.http import Call, Response
+from ullage.api.http import Call, Response, Write
 from ullage.api.versions import Feature, has
-from ullage.model.commands import ClearInventories, DeleteInventory
+from ullage.model.commands import ClearInventories, DeleteInventory, InventoriesNow
 from ullage.model.errors import InventoryMissing
 from ullage.operations import inventories
+from ullage.operations.service import answered
 
 
 def list_all(call: Call) -> Response:
@@ -38,14 +39,13 @@ def add(call: Call) -> Response:
     return response
 
 
-def set_all(call: Call) -> Response:
+def set_all(call: Call) -> Write:
     """PUT /resource_providers/{uuid}/inventories"""
     uuid = paths.provider_uuid(call)
     with paths.about_provider(call, uuid):
         body = paths.body(call, bodies.SET_INVENTORIES)
-    return replies.inventories_now(
-        call, inventories.change(call.service, body.command(uuid, _reserved_may_equal_total(call)))
-    )
+    command = body.command(uuid, _reserved_may_equal_total(call))
+    return Write(command, lambda now: replies.inventories_now(call, answered(InventoriesNow, now)))
 
 
 def update(call: Call) -> Response:

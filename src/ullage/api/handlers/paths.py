@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from ullage.api.bodies import shape_at
 from ullage.api.decoding import Shape
-from ullage.api.http import Call
+from ullage.api.http import Call, WouldWait
 from ullage.api.uuids import from_dashed
 from ullage.api.versions import Since
 from ullage.model.errors import BadInput, ProviderMissing
@@ -37,6 +37,8 @@ def about_provider(call: Call, uuid: str) -> Iterator[None]:
     """Of a body that is malformed, that its provider does not exist is said first."""
     try:
         yield
-    except BadInput:
+    except BadInput as fault:
+        if not call.may_wait:
+            raise WouldWait from fault
         providers.show(call.service, uuid)
         raise

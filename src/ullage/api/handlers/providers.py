@@ -5,10 +5,12 @@ from __future__ import annotations
 from ullage.api import bodies, provider_list, queries, replies
 from ullage.api.handlers import paths
 from ullage.api.handlers.questions import in_resources
-from ullage.api.http import Call, Response
+from ullage.api.http import Call, Response, Write
 from ullage.api.versions import Feature, has
 from ullage.model.commands import DeleteProvider
+from ullage.model.provider import Provider
 from ullage.operations import providers
+from ullage.operations.service import answered
 
 
 def list_all(call: Call) -> Response:
@@ -19,11 +21,14 @@ def list_all(call: Call) -> Response:
     return provider_list.providers(call, found, found.updated_us)
 
 
-def create(call: Call) -> Response:
+def create(call: Call) -> Write:
     """POST /resource_providers"""
     command = paths.body(call, bodies.CREATE_PROVIDER).command(providers.new_uuid())
     call.parameters = {"name": command.name, "uuid": command.uuid}
-    created = providers.create(call.service, command)
+    return Write(command, lambda created: _created(call, answered(Provider, created)))
+
+
+def _created(call: Call, created: Provider) -> Response:
     where = replies.location(call, f"/resource_providers/{created.uuid}")
     if not has(call.version, Feature.CREATED_PROVIDER_BODY):
         return replies.without_body(201, [where])

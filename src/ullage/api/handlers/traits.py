@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ullage.api import bodies, queries, replies
 from ullage.api.handlers import paths
-from ullage.api.http import Call, Response
-from ullage.model.commands import ClearProviderTraits, DeleteTrait, EnsureTrait
+from ullage.api.http import Call, Response, Write
+from ullage.model.commands import ClearProviderTraits, DeleteTrait, EnsureTrait, TraitsNow
 from ullage.model.errors import BadInput
 from ullage.model.names import is_custom_name
 from ullage.operations import labels
+from ullage.operations.service import answered
 
 
 def list_all(call: Call) -> Response:
@@ -47,11 +48,11 @@ def list_of_provider(call: Call) -> Response:
     return replies.provider_traits(call, labels.traits_of(call.service, paths.provider_uuid(call)))
 
 
-def set_of_provider(call: Call) -> Response:
+def set_of_provider(call: Call) -> Write:
     """PUT /resource_providers/{uuid}/traits: here the body is judged before the provider is looked for"""
     body = paths.body(call, bodies.SET_TRAITS)
     command = body.command(paths.provider_uuid(call))
-    return replies.provider_traits_now(call, labels.set_traits(call.service, command))
+    return Write(command, lambda now: replies.provider_traits_now(call, answered(TraitsNow, now)))
 
 
 def clear_of_provider(call: Call) -> Response:
