@@ -48,17 +48,19 @@ def _measure(options: argparse.Namespace, names: list[str]) -> int:
     book = report.Book.open(file, machine.described(), is_quick=options.quick, keeps=bool(names) or options.resume)
     wanted = [row for row in chosen if not (options.resume and book.has_good(row.name))]
     left_out: list[str] = []
+    is_interrupted = False
     try:
         with Place(options.folder) as place:
             context = Context(place, QUICK if options.quick else FULL, lambda text: print(text, flush=True))
             context.transactions.update(book.transactions() if options.resume else {})
             left_out = run(context, wanted, is_quick=options.quick, keep=book.keep)
     except KeyboardInterrupt:
+        is_interrupted = True
         print("interrupted; RESUME=1 goes on with what is missing", flush=True)
         left_out = [row.name for row in chosen if row.name not in book.results]
     book.publish(ROOT / "docs" / "performance.md" if file == report.LATEST else None)
     print(report.last_line(book.results, len(left_out), time.monotonic() - began), flush=True)
-    return 1 if any(result.problem for result in book.results.values()) else 0
+    return 1 if is_interrupted or any(result.problem for result in book.results.values()) else 0
 
 
 def _chosen(names: list[str], *, is_quick: bool) -> list[Row]:

@@ -32,7 +32,7 @@ class Pace:
 
 
 FULL = Pace(3_500, 6.0, 30.0, 60.0, 10, 30, 2, 30, 300, 30)
-QUICK = Pace(285, 1.5, 5.0, 10.0, 2, 4, 1, 5, 60, 5)
+QUICK = Pace(285, 1.0, 4.0, 8.0, 2, 4, 1, 5, 60, 5)
 
 
 class Overdue(Exception):
