@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from ullage.engine import candidates, choices, groups
 from ullage.engine.combine import Walk
 from ullage.engine.effort import FRUITLESS_AT_ANCHOR_MAX, TRIES_MAX, Effort
 from ullage.engine.patch import Delta, patch
+from ullage.engine.rules import Anchor
 from ullage.engine.search import search
 from ullage.engine.snapshot import Snapshot
 from ullage.model.candidate import Answer
@@ -96,9 +97,9 @@ def test_permutations_are_made_as_they_are_asked_for() -> None:
 
 def test_a_limit_visits_only_the_anchors_it_needs(walks: list[Walk]) -> None:
     snapshot = wide(4, trees=200)
-    for strategy, visited in ((Strategy.DEPTH_FIRST, 3), (Strategy.BREADTH_FIRST, 10)):
+    for strategy, visited in ((Strategy.DEPTH_FIRST, 2), (Strategy.BREADTH_FIRST, 10)):
         walks.clear()
-        search(snapshot, CandidateRequest(alike(1), limit=10, strategy=strategy))
+        search(snapshot, CandidateRequest(alike(2), GroupPolicy.ISOLATE, limit=10, strategy=strategy))
         assert len(walks) == visited
 
 
@@ -112,6 +113,16 @@ def test_breadth_first_keeps_so_many_walks_going_and_no_more(
     assert roots == [0, 1, 2, 0, 1, 2, 3, 4, 5, 3, 4, 5, 6, 6]
 
 
+def test_few_ways_to_fill_slots_that_do_not_concern_each_other_need_no_walk(walks: list[Walk]) -> None:
+    fleet = Fleet().share("s1", {"DISK_GB": 9}, "x").share("s2", {"DISK_GB": 9}, "x")
+    for number in range(50):
+        fleet.add(f"cn{number}", {"VCPU": 2}, aggregates=["x"])
+    answer, tries = work(fleet.snapshot(), CandidateRequest((RequestGroup("", {"VCPU": 1, "DISK_GB": 1}),)))
+    assert len(answer.candidates) == 100
+    assert tries < 50 * 20
+    assert not walks
+
+
 def test_trees_of_one_need_no_walk_and_no_choices(walks: list[Walk], monkeypatch: pytest.MonkeyPatch) -> None:
     fleet = Fleet()
     for number in range(50):
@@ -123,13 +134,23 @@ def test_trees_of_one_need_no_walk_and_no_choices(walks: list[Walk], monkeypatch
     assert not walks
 
 
-def test_anchors_that_only_the_same_sharing_providers_serve_are_visited_once(walks: list[Walk]) -> None:
+def test_anchors_that_only_the_same_sharing_providers_serve_are_visited_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    visited: list[int] = []
+    gather = choices.Gatherer.anchors
+
+    def counted(gatherer: choices.Gatherer, keys: Sequence[int]) -> Iterator[Anchor]:
+        visited.extend(keys)
+        return gather(gatherer, keys)
+
+    monkeypatch.setattr(choices.Gatherer, "anchors", counted)
     fleet = Fleet().share("s", {"DISK_GB": 9}, "a").share("t", {"DISK_GB": 9}, "b")
     for number in range(90):
         fleet.add(f"cn{number}", aggregates=[("a",), ("b",), ("a", "b")][number % 3])
     answer = search(fleet.snapshot(), CandidateRequest((RequestGroup("", {"DISK_GB": 1}),)))
     assert len(answer.candidates) == 2
-    assert len(walks) == 3, "one anchor of each kind"
+    assert len(visited) == 3, "one anchor of each kind"
 
 
 def test_what_sharing_providers_do_alone_is_tried_under_one_anchor_of_a_kind() -> None:

@@ -14,7 +14,8 @@ import numpy as np
 from ullage.engine.block import Integers, Mask
 from ullage.engine.choices import Gatherer
 from ullage.engine.combine import Walk
-from ullage.engine.effort import DUPLICATES_MAX, Effort
+from ullage.engine.effort import DUPLICATES_MAX, FREE_PER_PROVIDER, VISIT, Effort
+from ullage.engine.few import FEW_MAX, FewAssignments, are_independent
 from ullage.engine.lineage import Lineage
 from ullage.engine.rules import Anchor, Assignment
 from ullage.engine.snapshot import Snapshot
@@ -45,6 +46,7 @@ class Candidates:
         may_repeat = bool(survey.rules.contended) or not all(survey.rules.demands)
         self._may_repeat = may_repeat
         """Whether several assignments may come to the same allocations."""
+        self._is_independent = are_independent(survey.rules)
         self._wants_permutations = may_repeat and request.permutations
         self._given: dict[int, set[Assignment]] = {}
         """By anchor, the assignments of the first pass; kept for the second."""
@@ -115,6 +117,25 @@ class Candidates:
     # The candidates of an anchor
 
     def _distinct(self, anchor: Anchor) -> Iterator[Assignment]:
+        if self._is_independent:
+            few = FewAssignments(self._survey.rules, anchor)
+            if few.count <= FEW_MAX:
+                return self._tried(few)
+        return self._walked(anchor)
+
+    def _tried(self, few: FewAssignments) -> Iterator[Assignment]:
+        answers = 0
+        for assignment in few:
+            self.fitting += not answers
+            answers += 1
+            if not self._is_shared(assignment, giving=True):
+                yield assignment
+            elif assignment not in self._shared_sets:
+                self._shared_sets.add(assignment)
+                yield assignment
+        self._effort.spend(VISIT + few.count, answers * FREE_PER_PROVIDER)
+
+    def _walked(self, anchor: Anchor) -> Iterator[Assignment]:
         seen: set[Hashable] = set()
         given: set[Assignment] = set()
         found = 0

@@ -8,7 +8,7 @@ from itertools import chain, pairwise
 import numpy as np
 
 from ullage.engine.block import PLACE_BITS, PLACE_MASK, Integers, entries_of
-from ullage.engine.groups import Slot
+from ullage.engine.groups import PackedMask
 from ullage.engine.rules import Anchor
 from ullage.engine.snapshot import Snapshot
 from ullage.engine.survey import Survey
@@ -40,7 +40,11 @@ class Gatherer:
         bounds = np.cumsum([0, *(len(tree) for tree in trees)])
         members = np.fromiter(chain.from_iterable(trees), np.int64, int(bounds[-1]))
         positions = self._snapshot.positions(members)
-        own = [_by_tree(slot, members, positions, bounds) for slot in self._survey.slots]
+        by_tree: dict[int, list[list[int]]] = {}
+        for slot in self._survey.slots:
+            if id(slot.own) not in by_tree:  # slots of equal groups have one mask
+                by_tree[id(slot.own)] = _by_tree(slot.own, members, positions, bounds)
+        own = [by_tree[id(slot.own)] for slot in self._survey.slots]
         served = [self._served_by(tree) for tree in trees]
         choices = [
             self._choices(key, served[number], [some[number] for some in own]) for number, key in enumerate(keys)
@@ -137,9 +141,9 @@ def room_left(snapshot: Snapshot, class_key: int, providers: Iterable[int]) -> d
     return result
 
 
-def _by_tree(slot: Slot, members: Integers, positions: Integers, bounds: Integers) -> list[list[int]]:
-    """The members of each tree that may fill a slot."""
-    fits = slot.own.at(positions)
+def _by_tree(own: PackedMask, members: Integers, positions: Integers, bounds: Integers) -> list[list[int]]:
+    """The members of each tree that are in a mask."""
+    fits = own.at(positions)
     found = members[fits].tolist()
     ends = np.concatenate(([0], np.cumsum(fits)))[bounds].tolist()
     return [found[start:stop] for start, stop in pairwise(ends)]
