@@ -68,7 +68,7 @@ class Settings:
     workers: int = option(1, "Worker processes.", minimum=1, maximum=256)
     threads: int = option(
         80,
-        "Threads of each worker. A waiting write holds one, and writes that wait together are committed together.",
+        "Threads of each worker. A search or a read holds one; writes that are small, as claims are, need none.",
         minimum=1,
         maximum=1000,
     )
@@ -106,7 +106,11 @@ class Settings:
         30.0, "How long a write waits for its commit before it is answered 503.", minimum=0.1, maximum=3600
     )
     candidates_max: int = option(
-        100_000, "The most allocation candidates that one answer holds.", minimum=1, maximum=10_000_000
+        100_000,
+        "The most allocation candidates that one answer holds, whatever its limit; the reference's name for it is "
+        "max_allocation_candidates.",
+        minimum=1,
+        maximum=10_000_000,
     )
     candidates_strategy: str = option(
         "depth-first",

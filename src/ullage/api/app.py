@@ -233,6 +233,6 @@ def _require_text(parameters: dict[str, str]) -> None:
 def _add_version_headers(response: Response, version: Microversion | None, has_vary: bool) -> None:
     if version is None:
         return
-    response.headers.append((negotiation.VERSION_HEADER, f"{negotiation.SERVICE} {version}"))
+    response.headers.append(negotiation.version_header(version))
     if has_vary:
         response.headers.append(("vary", negotiation.VERSION_HEADER))

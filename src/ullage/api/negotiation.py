@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from enum import Enum
+from functools import lru_cache
 
 from ullage.api.http import Request
 from ullage.api.uris import UNREADABLE
@@ -15,6 +16,7 @@ VERSION_HEADER = "openstack-api-version"
 JSON = "application/json"
 
 _SHOWN_MAX = 200
+_KNOWN_LENGTH_MAX = 64
 _WORD = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _RANGE = re.compile(rf"({_WORD})/({_WORD})")
 _PARAMETER = re.compile(rf'{_WORD}=(?:{_WORD}|"[^"]*")')
@@ -40,6 +42,10 @@ class VersionNotServed(Exception):
 def version(request: Request) -> Microversion:
     """The version asked for, 1.0 if none is; raises VersionUnreadable or VersionNotServed, each with its sentence."""
     header = request.headers.get(VERSION_HEADER, "")
+    return _known_version(header) if len(header) <= _KNOWN_LENGTH_MAX else _said_version(header)
+
+
+def _said_version(header: str) -> Microversion:
     text = header if UNREADABLE in header else _version_text(header)
     if text is None:
         return MINIMUM
@@ -49,6 +55,15 @@ def version(request: Request) -> Microversion:
     if not is_served(asked):
         raise VersionNotServed(f"Invalid microversion: Unacceptable version header: {text[:_SHOWN_MAX]}")
     return asked
+
+
+_known_version = lru_cache(256)(_said_version)  # clients say the same all the time; what is refused is not kept
+
+
+@lru_cache(256)  # there are fewer versions
+def version_header(version: Microversion) -> tuple[str, str]:
+    """The header of a reply that says what version it is in."""
+    return VERSION_HEADER, f"{SERVICE} {version}"
 
 
 def _version_text(header: str) -> str | None:
