@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
+import pytest
 from engine_fleets import Fleet, Member
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ullage.engine.block import BLOCK_SIZE, Block, Stock
 from ullage.engine.patch import Delta, patch
+from ullage.engine.persistent import ShardedMap
 from ullage.engine.search import search
 from ullage.engine.snapshot import Snapshot
 from ullage.model.inventory import Inventory
@@ -167,6 +170,52 @@ def test_a_claim_copies_the_columns_it_changes_of_one_block_only() -> None:
     copied = {key for key in new if new[key] is not old[key]}
     assert copied == {"generations", "updated_us", "used"}
     assert sum(new[key].nbytes for key in copied) == 3 * 8 * BLOCK_SIZE
+
+
+MANY = 100_000
+USED_ETC = 3 * 8
+"""Bytes that a claim changes of a provider with one inventory: its generation, its time, the use of the inventory."""
+
+
+def many_rows(keys: Iterable[int], used: int) -> Delta:
+    some = list(keys)
+    return Delta(
+        [(key, f"u{key}", f"n{key}", used, None, key, used) for key in some],
+        [(key, 1, 8, 0, 1, 8, 1, 1.0, used) for key in some],
+        [(key, 1) for key in some],
+        [(key, 1 + key % 7) for key in some],
+    )
+
+
+def bytes_of(snapshot: Snapshot) -> dict[int, int]:
+    """What a snapshot holds, by identity: columns, what is derived from them, and the parts of its look-ups."""
+    held: dict[int, int] = {}
+    for block in snapshot.blocks:
+        for part in (block, block.stock):
+            held |= {id(value): value.nbytes for value in vars(part).values() if isinstance(value, np.ndarray)}
+    for look_up in vars(snapshot).values():
+        if isinstance(look_up, ShardedMap):
+            held |= {id(shard): sys.getsizeof(shard) for shard in look_up._shards}
+    return held
+
+
+@pytest.mark.parametrize(
+    ("keys", "blocks"),
+    [([5_000], 1), (range(5_000, 5_100), 1), (range(500, MANY, MANY // 100), 7)],
+    ids=["one", "a hundred together", "a hundred everywhere"],
+)
+def test_claims_copy_what_they_change_of_the_blocks_they_touch(keys: Sequence[int], blocks: int) -> None:
+    question = CandidateRequest((RequestGroup("", {"VCPU": 1}),), limit=10)
+    names = Delta(class_names={1: "VCPU"})
+    before = patch(patch(Snapshot.empty(), names), many_rows(range(1, MANY + 1), used=0))
+    search(before, question)
+    old = bytes_of(before)
+    after = patch(before, many_rows(keys, used=1))
+    copied = sum(size for identity, size in bytes_of(after).items() if identity not in old)
+    assert 0 < copied <= blocks * BLOCK_SIZE * USED_ETC
+    search(after, question)
+    made = sum(size for identity, size in bytes_of(after).items() if identity not in old)
+    assert made - copied <= blocks * BLOCK_SIZE * 8, "a search after a claim makes anew what depends on the use alone"
 
 
 def test_what_is_derived_from_columns_that_stay_is_kept() -> None:
