@@ -82,12 +82,12 @@ def test_what_the_fleet_says_is_there_and_a_second_load_writes_nothing(target: T
     providers = {provider.name: provider for provider in target.providers()}
     host, gpu = providers["host"], providers["host_gpu0"]
     assert (gpu.parent_uuid, gpu.root_uuid) == (host.uuid, host.uuid)
-    assert {name: each.total for name, each in target.inventories(host.uuid).items()} == {
+    assert {name: each.total for name, each in target.inventories([host.uuid])[host.uuid].items()} == {
         "VCPU": 8,
         "CUSTOM_LICENCE": 3,
     }
-    assert target.provider_traits(host.uuid) == {"COMPUTE_NODE", "CUSTOM_QUIET"}
-    assert target.provider_aggregates(host.uuid) == {made_uuid("aggregate", "rack")}
+    assert target.provider_traits([host.uuid])[host.uuid] == {"COMPUTE_NODE", "CUSTOM_QUIET"}
+    assert target.provider_aggregates([host.uuid])[host.uuid] == {made_uuid("aggregate", "rack")}
     one = target.consumer(made_uuid("consumer", "one"))
     assert one is not None
     assert {uuid: dict(held.resources) for uuid, held in one.allocations.items()} == {

@@ -200,6 +200,19 @@ def test_usages_are_summed_by_type_of_consumer(
     assert all(type(amount) is int for usage in found for amount in usage.resources.values())
 
 
+def test_what_several_providers_have_is_read_at_once(store: Store, connection: Connection) -> None:
+    asked = [ROOT, CHILD, GRANDCHILD, new_uuid()]
+    with recorded(store) as statements:
+        assert reads.inventories_of(connection, asked) == {
+            uuid: {name: stock.inventory for name, stock in reads.provider_inventories(connection, uuid).stocks.items()}
+            for uuid in (ROOT, CHILD)
+        }
+        assert reads.traits_of(connection, asked) == {CHILD: frozenset({"HW_CPU_X86_AVX", "HW_CPU_X86_AVX2"})}
+        assert reads.aggregates_of(connection, asked) == {CHILD: frozenset(AGGREGATES)}
+    assert len(statements) == 3 + 2 * READS["inventories"][1]
+    assert reads.traits_of(connection, []) == {}
+
+
 READS: dict[str, tuple[Callable[[Connection], object], int]] = {
     "provider": (lambda connection: reads.provider(connection, CHILD), 1),
     "inventories": (lambda connection: reads.provider_inventories(connection, CHILD), 2),

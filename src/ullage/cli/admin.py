@@ -115,21 +115,20 @@ class DatabaseTarget:
         """Every provider."""
         return select(Mirror(self._store).fresh(), ProviderFilter())
 
-    def inventories(self, provider_uuid: str) -> Mapping[str, Inventory]:
-        """By resource class."""
+    def inventories(self, provider_uuids: Sequence[str]) -> Mapping[str, Mapping[str, Inventory]]:
+        """By provider, then by resource class; only of providers that have any."""
         with self._store.reading() as connection:
-            found = reads.provider_inventories(connection, provider_uuid)
-        return {name: stock.inventory for name, stock in found.stocks.items()}
+            return reads.inventories_of(connection, provider_uuids)
 
-    def provider_traits(self, provider_uuid: str) -> frozenset[str]:
-        """The names of a provider's traits."""
+    def provider_traits(self, provider_uuids: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        """The names of traits by provider; only of providers that have any."""
         with self._store.reading() as connection:
-            return frozenset(reads.provider_traits(connection, provider_uuid).traits)
+            return reads.traits_of(connection, provider_uuids)
 
-    def provider_aggregates(self, provider_uuid: str) -> frozenset[str]:
-        """The uuids of a provider's aggregates."""
+    def provider_aggregates(self, provider_uuids: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        """The uuids of aggregates by provider; only of providers that have any."""
         with self._store.reading() as connection:
-            return frozenset(reads.provider_aggregates(connection, provider_uuid).aggregates)
+            return reads.aggregates_of(connection, provider_uuids)
 
     def consumer(self, consumer_uuid: str) -> ConsumerAllocations | None:
         """A consumer and all it holds; None if it holds nothing."""

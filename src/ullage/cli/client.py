@@ -105,17 +105,22 @@ class Client:
         """Every provider."""
         return [_provider(each) for each in self._get("/resource_providers")["resource_providers"]]
 
-    def inventories(self, provider_uuid: str) -> Mapping[str, Inventory]:
-        """By resource class."""
-        return _inventories(self._get(f"/resource_providers/{provider_uuid}/inventories"))
+    def inventories(self, provider_uuids: Sequence[str]) -> Mapping[str, Mapping[str, Inventory]]:
+        """By provider, then by resource class."""
+        return {uuid: _inventories(found) for uuid, found in self._parts(provider_uuids, "inventories")}
 
-    def provider_traits(self, provider_uuid: str) -> frozenset[str]:
-        """The names of a provider's traits."""
-        return frozenset(self._get(f"/resource_providers/{provider_uuid}/traits")["traits"])
+    def provider_traits(self, provider_uuids: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        """The names of traits by provider."""
+        return {uuid: frozenset(found["traits"]) for uuid, found in self._parts(provider_uuids, "traits")}
 
-    def provider_aggregates(self, provider_uuid: str) -> frozenset[str]:
-        """The uuids of a provider's aggregates."""
-        return frozenset(self._get(f"/resource_providers/{provider_uuid}/aggregates")["aggregates"])
+    def provider_aggregates(self, provider_uuids: Sequence[str]) -> Mapping[str, frozenset[str]]:
+        """The uuids of aggregates by provider."""
+        return {uuid: frozenset(found["aggregates"]) for uuid, found in self._parts(provider_uuids, "aggregates")}
+
+    def _parts(self, provider_uuids: Sequence[str], what: str) -> Iterable[tuple[str, Any]]:
+        """What there is of each provider, several asked for at a time."""
+        found = self._threads.map(lambda uuid: self._get(f"/resource_providers/{uuid}/{what}"), provider_uuids)
+        return zip(provider_uuids, found, strict=True)
 
     def consumer(self, consumer_uuid: str) -> ConsumerAllocations | None:
         """A consumer and all it holds; None if it holds nothing."""

@@ -7,7 +7,7 @@ what is there. What the fleet does not mention is left alone, so a second load w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 from operator import attrgetter
@@ -46,7 +46,10 @@ Change = tuple[str, Command]
 
 
 class Target(Protocol):
-    """What a fleet can be loaded into. Reads may raise Refusal; `run_all` returns refusals in their places."""
+    """What a fleet can be loaded into. Reads may raise Refusal; `run_all` returns refusals in their places.
+
+    What is read of several providers is given by provider uuid, and may leave out those of which there is nothing.
+    """
 
     def run_all(self, commands: Sequence[Command]) -> list[Result | Refusal]: ...
 
@@ -56,11 +59,11 @@ class Target(Protocol):
 
     def providers(self) -> Iterable[Provider]: ...
 
-    def inventories(self, provider_uuid: str) -> Mapping[str, Inventory]: ...
+    def inventories(self, provider_uuids: Sequence[str]) -> Mapping[str, Mapping[str, Inventory]]: ...
 
-    def provider_traits(self, provider_uuid: str) -> frozenset[str]: ...
+    def provider_traits(self, provider_uuids: Sequence[str]) -> Mapping[str, frozenset[str]]: ...
 
-    def provider_aggregates(self, provider_uuid: str) -> frozenset[str]: ...
+    def provider_aggregates(self, provider_uuids: Sequence[str]) -> Mapping[str, frozenset[str]]: ...
 
     def consumer(self, consumer_uuid: str) -> ConsumerAllocations | None: ...
 
@@ -122,7 +125,7 @@ class _Loader:
         self._stage("inventories", there, self._inventories)
         self._stage("traits", there, self._traits)
         self._stage("aggregates", there, self._aggregates)
-        self._stage("consumers", plan.consumers, self._consumer)
+        self._stage("consumers", plan.consumers, self._consumers)
 
     def _labels(self, plan: Plan) -> None:
         changes: list[Change] = []
@@ -148,9 +151,8 @@ class _Loader:
         self._progress.begin("providers", len(planned))
         for _, level in groupby(planned, attrgetter("depth")):  # parents are made before their children
             found = ((each, by_name.get(each.name) or by_uuid.get(each.uuid)) for each in level)
-            self._write(
-                "providers", ((each.where, command) for each, at in found if (command := self._provider(each, at)))
-            )
+            commands = ((each.where, self._provider(each, at)) for each, at in found)
+            self._write("providers", ((where, command) for where, command in commands if command is not None))
         self._unchanged("providers", len(planned) - self.tally.written["providers"])
 
     def _provider(self, planned: PlannedProvider, found: Provider | None) -> Command | None:
@@ -167,24 +169,32 @@ class _Loader:
             return None
         return UpdateProvider(uuid, planned.name, parent_uuid)
 
-    def _inventories(self, planned: PlannedProvider) -> Command | None:
-        uuid = self._uuids[planned.name]
-        there = self._target.inventories(uuid)
-        if there == planned.inventories:
-            return None
-        return SetInventories(uuid, self._generations[uuid], planned.inventories)
+    def _inventories(self, planned: Sequence[PlannedProvider]) -> Iterator[Change]:
+        there = self._target.inventories([self._uuids[each.name] for each in planned])
+        for each in planned:
+            uuid = self._uuids[each.name]
+            if there.get(uuid, {}) != each.inventories:
+                yield each.where, SetInventories(uuid, self._generations[uuid], each.inventories)
 
-    def _traits(self, planned: PlannedProvider) -> Command | None:
-        uuid = self._uuids[planned.name]
-        there = self._target.provider_traits(uuid)
-        return None if there == planned.traits else SetProviderTraits(uuid, self._generations[uuid], planned.traits)
+    def _traits(self, planned: Sequence[PlannedProvider]) -> Iterator[Change]:
+        there = self._target.provider_traits([self._uuids[each.name] for each in planned])
+        for each in planned:
+            uuid = self._uuids[each.name]
+            if there.get(uuid, frozenset()) != each.traits:
+                yield each.where, SetProviderTraits(uuid, self._generations[uuid], each.traits)
 
-    def _aggregates(self, planned: PlannedProvider) -> Command | None:
-        uuid = self._uuids[planned.name]
-        there = self._target.provider_aggregates(uuid)
-        if there == planned.aggregates:
-            return None
-        return SetProviderAggregates(uuid, self._generations[uuid], planned.aggregates)
+    def _aggregates(self, planned: Sequence[PlannedProvider]) -> Iterator[Change]:
+        there = self._target.provider_aggregates([self._uuids[each.name] for each in planned])
+        for each in planned:
+            uuid = self._uuids[each.name]
+            if there.get(uuid, frozenset()) != each.aggregates:
+                yield each.where, SetProviderAggregates(uuid, self._generations[uuid], each.aggregates)
+
+    def _consumers(self, planned: Sequence[PlannedConsumer]) -> Iterator[Change]:
+        for each in planned:
+            command = self._consumer(each)
+            if command is not None:
+                yield each.where, command
 
     def _consumer(self, planned: PlannedConsumer) -> Command | None:
         holds = {self._uuids[name]: resources for name, resources in planned.holds.items()}
@@ -204,19 +214,23 @@ class _Loader:
         )
         return ReplaceAllocations((claim,))
 
-    def _stage(self, stage: str, planned: Sequence[Planned], change: Callable[[Planned], Command | None]) -> None:
+    def _stage(
+        self, stage: str, planned: Sequence[Planned], changes: Callable[[Sequence[Planned]], Iterator[Change]]
+    ) -> None:
         self._progress.begin(stage, len(planned))
-        before = self.tally.written[stage]
-        self._write(stage, ((each.where, command) for each in planned if (command := change(each)) is not None))
-        self._unchanged(stage, len(planned) - (self.tally.written[stage] - before))
+        for start in range(0, len(planned), CHUNK):
+            some = planned[start : start + CHUNK]
+            self._unchanged(stage, len(some) - self._write(stage, changes(some)))
 
     def _unchanged(self, stage: str, count: int) -> None:
         self.tally.unchanged[stage] += count
         self._progress.advance(count)
 
-    def _write(self, stage: str, changes: Iterable[Change]) -> None:
-        waiting = iter(changes)
+    def _write(self, stage: str, changes: Iterable[Change]) -> int:
+        """How many changes there were; all have been made."""
+        waiting, count = iter(changes), 0
         while chunk := list(islice(waiting, CHUNK)):
+            count += len(chunk)
             outcomes = self._target.run_all([command for _, command in chunk])
             refused: list[FleetError] = []
             for (where, command), outcome in zip(chunk, outcomes, strict=True):
@@ -227,6 +241,7 @@ class _Loader:
             self._progress.advance(len(chunk) - len(refused))
             if refused:
                 raise refused[0]
+        return count
 
     def _count(self, stage: str, command: Command, outcome: Result) -> None:
         """Note what was written, and the generations that writes to come will ask for."""

@@ -8,7 +8,7 @@ not exist, the `Missing` of its kind is raised.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -28,6 +28,7 @@ from ullage.model.inventory import Inventory
 from ullage.model.provider import Label, Provider, ProviderAggregates, ProviderInventories, ProviderTraits, Stock
 from ullage.storage import tables
 from ullage.storage.dialects import DIALECTS
+from ullage.storage.many import ask, is_listed
 from ullage.storage.statements import Statement
 
 NAMES_MAX = 500
@@ -57,6 +58,24 @@ def provider_aggregates(connection: Connection, uuid: str) -> ProviderAggregates
     """A provider with its aggregates."""
     key, shown = _found(connection, uuid)
     return ProviderAggregates(shown, *_labels_of(connection, _PROVIDER_AGGREGATES, key))
+
+
+def inventories_of(connection: Connection, provider_uuids: Collection[str]) -> dict[str, dict[str, Inventory]]:
+    """What some providers offer, by uuid; nothing of those that offer nothing or do not exist."""
+    found: dict[str, dict[str, Inventory]] = {}
+    for uuid, name, *amounts in _rows_of(connection, _INVENTORIES_OF, provider_uuids):
+        found.setdefault(uuid, {})[name] = Inventory(*amounts)
+    return found
+
+
+def traits_of(connection: Connection, provider_uuids: Collection[str]) -> dict[str, frozenset[str]]:
+    """The traits of some providers, by uuid; nothing of those that have none or do not exist."""
+    return _gathered(_rows_of(connection, _TRAITS_OF, provider_uuids))
+
+
+def aggregates_of(connection: Connection, provider_uuids: Collection[str]) -> dict[str, frozenset[str]]:
+    """The aggregates of some providers, by uuid; nothing of those that have none or do not exist."""
+    return _gathered(_rows_of(connection, _AGGREGATES_OF, provider_uuids))
 
 
 def provider_allocations(connection: Connection, uuid: str) -> ProviderAllocations:
@@ -163,6 +182,25 @@ def _compiled(statement: Select[Any], database: str) -> Statement:
     return Statement(statement, DIALECTS[database])
 
 
+def _rows_of(connection: Connection, statement: Select[Any], provider_uuids: Collection[str]) -> Iterable[Any]:
+    """The rows of one of the statements about providers, for all of these."""
+    database = connection.dialect.name
+    return ask(connection, DIALECTS[database], _compiled_list(statement, database), provider_uuids).rows()
+
+
+@cache
+def _compiled_list(statement: Select[Any], database: str) -> Statement:
+    dialect = DIALECTS[database]
+    return Statement(statement.where(is_listed(tables.providers.c.uuid, dialect)), dialect)
+
+
+def _gathered(rows: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for uuid, name in rows:
+        found.setdefault(uuid, set()).add(name)
+    return {uuid: frozenset(names) for uuid, names in found.items()}
+
+
 def _found(connection: Connection, uuid: str) -> tuple[int, Provider]:
     """A provider's key, and the provider."""
     for key, *own in _rows(connection, _PROVIDER, uuid=uuid) if _may_exist(uuid) else ():
@@ -233,6 +271,28 @@ _PROVIDER_AGGREGATES = (
     .join_from(tables.provider_aggregates, tables.aggregates)
     .where(tables.provider_aggregates.c.provider_id == bindparam("provider_id"))
     .order_by(tables.aggregates.c.uuid)
+)
+
+_INVENTORIES_OF = (
+    select(
+        tables.providers.c.uuid,
+        tables.resource_classes.c.name,
+        *tables.inventories.c["total", "reserved", "min_unit", "max_unit", "step_size", "allocation_ratio"],
+    )
+    .join_from(tables.providers, tables.inventories)
+    .join(tables.resource_classes)
+)
+
+_TRAITS_OF = (
+    select(tables.providers.c.uuid, tables.traits.c.name)
+    .join_from(tables.providers, tables.provider_traits)
+    .join(tables.traits)
+)
+
+_AGGREGATES_OF = (
+    select(tables.providers.c.uuid, tables.aggregates.c.uuid)
+    .join_from(tables.providers, tables.provider_aggregates)
+    .join(tables.aggregates)
 )
 
 _is_class_of_allocation = tables.resource_classes.c.id == tables.allocations.c.resource_class_id
