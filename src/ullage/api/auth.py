@@ -1,7 +1,8 @@
 """Who asks: one class per authentication scheme, all in SCHEMES.
 
 The contract of a scheme is `identify(request)`: None says "these are not credentials of mine", NotIdentified says
-"mine, but bad", an Identity says who it is.
+"mine, but bad", an Identity says who it is. It is called in the event loop for routes that are brief: a scheme that
+waits for others must see to it that its requests are not (App.is_brief; docs/decisions/0005).
 """
 
 from __future__ import annotations
