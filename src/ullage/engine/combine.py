@@ -69,6 +69,8 @@ class Walk:
         self._seats = self._in_order(choices)
         self._width = sum(len(some) for some in choices)
         count = len(self._seats)
+        self._depths = sorted(range(count), key=lambda depth: self._seats[depth].slot)
+        """By slot, where it is in the order of the walk."""
         self._tries = VISIT + self._width // 4
         self._next = [0] * count
         self._stop = [0] * count
@@ -228,24 +230,38 @@ class Walk:
 
     def _take_next(self, depth: int) -> bool:
         """Take the next choice of a slot that does not contradict what is chosen already."""
-        seat = self._seats[depth]
-        isolated = self._rules.isolate and seat.is_suffixed
-        for place in range(self._next[depth], self._stop[depth]):
+        seat, start, stop = self._seats[depth], self._next[depth], self._stop[depth]
+        place = start
+        while (place := self._first_with_room(seat, place, stop)) < stop:
             provider = seat.choices[place]
+            place += 1
+            if not self._has_tree_rules or self._suits_tree(depth, seat, provider):
+                self._tries += place - start
+                self._next[depth] = place
+                self._take(depth, seat, provider)
+                return True
+        self._tries += stop - start + 1
+        return False
+
+    def _first_with_room(self, seat: _Seat, start: int, stop: int) -> int:
+        """Where, from some place on, the next choice stands that has room for a slot; `stop` if none has."""
+        choices, isolated = seat.choices, self._rules.isolate and seat.is_suffixed
+        if len(seat.wants) == 1 and not isolated:  # as it is in wide trees, where nothing is done as often as this
+            left, amount = seat.wants[0]
+            for place in range(start, stop):
+                if left[choices[place]] >= amount:
+                    return place
+            return stop
+        for place in range(start, stop):
+            provider = choices[place]
             if isolated and provider in self._used:
                 continue
             for left, amount in seat.wants:
                 if left[provider] < amount:
                     break
             else:
-                if self._has_tree_rules and not self._suits_tree(depth, seat, provider):
-                    continue
-                self._tries += place + 1 - self._next[depth]
-                self._next[depth] = place + 1
-                self._take(depth, seat, provider)
-                return True
-        self._tries += self._stop[depth] - self._next[depth] + 1
-        return False
+                return place
+        return stop
 
     def _take(self, depth: int, seat: _Seat, provider: int) -> None:
         self._chosen[depth] = provider
@@ -269,10 +285,7 @@ class Walk:
             self._tree_users[self._anchor.roots[provider]].pop()
 
     def _assignment(self) -> Assignment:
-        result = [0] * len(self._seats)
-        for seat, provider in zip(self._seats, self._chosen, strict=True):
-            result[seat.slot] = provider
-        return tuple(result)
+        return tuple(map(self._chosen.__getitem__, self._depths))
 
     # Rules about trees
 
