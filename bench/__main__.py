@@ -9,6 +9,7 @@ import argparse
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from types import FrameType
@@ -20,6 +21,7 @@ from bench.pace import FULL, QUICK
 from bench.rows import ROWS, Row
 from bench.run import run
 
+IN_MEMORY = ("tmpfs", "ramfs")
 SCRIPTS = ("engine", "entry", "switching", "claims_direct")
 """Older measurements of one part each."""
 
@@ -43,14 +45,19 @@ def main() -> int:
 
 def _measure(options: argparse.Namespace, names: list[str]) -> int:
     began = time.monotonic()
+    folder = options.folder or Path(tempfile.gettempdir())
+    if machine.file_system(folder) in IN_MEMORY:
+        raise SystemExit(f"bench: {folder} is in memory, where durable answers cost nothing; name a disk with --folder")
     chosen = _chosen(names, is_quick=options.quick)
     file = Path(options.results) / "latest.json"
-    book = report.Book.open(file, machine.described(), is_quick=options.quick, keeps=bool(names) or options.resume)
+    book = report.Book.open(
+        file, machine.described(folder), is_quick=options.quick, keeps=bool(names) or options.resume
+    )
     wanted = [row for row in chosen if not (options.resume and book.has_good(row.name))]
     left_out: list[str] = []
     is_interrupted = False
     try:
-        with Place(options.folder) as place:
+        with Place(folder) as place:
             context = Context(place, QUICK if options.quick else FULL, lambda text: print(text, flush=True))
             context.transactions.update(book.transactions() if options.resume else {})
             left_out = run(context, wanted, is_quick=options.quick, keep=book.keep)

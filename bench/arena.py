@@ -33,7 +33,7 @@ SETTLE_SECONDS = 4.0
 class Place:
     """Where a run happens: a folder on a disk, the database servers, the static answers, and the arena of the row."""
 
-    def __init__(self, parent: Path | None = None) -> None:
+    def __init__(self, parent: Path) -> None:
         self._parent = parent
         self._servers: dict[str, Server] = {}
         self._arena: Arena | None = None

@@ -26,8 +26,8 @@ def now() -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S %z")
 
 
-def described() -> dict[str, Any]:
-    """Names and figures, in the order in which they are shown."""
+def described(folder: Path) -> dict[str, Any]:
+    """Names and figures, in the order in which they are shown; databases are kept below `folder`."""
     one, five, fifteen = os.getloadavg()
     return {
         "date": now(),
@@ -36,6 +36,7 @@ def described() -> dict[str, Any]:
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB",
         "kernel": f"{platform.system()} {platform.release()}",
         "system": _system(),
+        "file system": file_system(folder),
         "load average at the start": f"{one:.2f}, {five:.2f}, {fifteen:.2f}",
         "versions": versions(),
     }
@@ -54,6 +55,13 @@ def versions() -> dict[str, str]:
     for name in REFERENCE_PARTS:
         found[name] = _said([python, "-c", f"from importlib.metadata import version; print(version('{name}'))"])
     return found
+
+
+def file_system(folder: Path) -> str:
+    """The kind of file system that a folder is on, such as "ext4"."""
+    mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text().splitlines()]
+    above = [(len(place), kind) for place, kind in mounts if folder.resolve().is_relative_to(place)]
+    return max(above, default=(0, "unknown"))[1]
 
 
 def _processor() -> str:
