@@ -27,7 +27,8 @@ class Gatherer:
         sharing = [slot.sharing.by_aggregate for slot in survey.slots]
         self._aggregates = frozenset[int]().union(*sharing)
         """Those by which anybody shares who could fill a slot."""
-        self._shared: dict[frozenset[int], tuple[frozenset[int], ...]] = {}
+        self._shared: dict[frozenset[int], tuple[tuple[int, ...], ...]] = {}
+        self._shared_through: dict[tuple[int, ...], frozenset[int]] = {}
         self._traits: dict[int, int] = {}
         self._wanted_by = {
             class_key: [slot for slot, demands in enumerate(survey.rules.demands) if class_key in dict(demands)]
@@ -58,7 +59,7 @@ class Gatherer:
         choices: Iterable[Iterable[int]] = own
         if served_by:
             choices = (
-                sorted({*some, *shared}) if shared else some
+                sorted({*some, *shared}) if some and shared else some or shared
                 for some, shared in zip(own, self._shared_with(served_by), strict=True)
             )
         if self._seed is not None:
@@ -87,14 +88,22 @@ class Gatherer:
         """The aggregates of a tree's members in which anybody shares who could fill a slot."""
         if not self._aggregates:
             return frozenset()
-        return frozenset(chain.from_iterable(map(self._snapshot.aggregates_of, tree))) & self._aggregates
+        some = [self._shared_by(self._snapshot.aggregates_of(key)) for key in tree]
+        return some[0] if len(some) == 1 else frozenset[int]().union(*some)
 
-    def _shared_with(self, served_by: frozenset[int]) -> tuple[frozenset[int], ...]:
-        """For every slot the providers that share in some aggregates."""
+    def _shared_by(self, aggregates: tuple[int, ...]) -> frozenset[int]:
+        """Those of a provider's aggregates in which anybody shares; whole racks are in the same ones."""
+        shared = self._shared_through.get(aggregates)
+        if shared is None:
+            shared = self._shared_through[aggregates] = self._aggregates.intersection(aggregates)
+        return shared
+
+    def _shared_with(self, served_by: frozenset[int]) -> tuple[tuple[int, ...], ...]:
+        """For every slot the providers that share in some aggregates, sorted."""
         shared = self._shared.get(served_by)
         if shared is None:
             shared = self._shared[served_by] = tuple(
-                frozenset(chain.from_iterable(slot.sharing.by_aggregate.get(one, ()) for one in served_by))
+                tuple(sorted({*chain.from_iterable(slot.sharing.by_aggregate.get(one, ()) for one in served_by)}))
                 for slot in self._survey.slots
             )
         return shared

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ullage.engine.block import Integers
-from ullage.engine.groups import UNSUFFIXED
+from ullage.engine.groups import UNSUFFIXED, Slot
 from ullage.engine.rules import Assignment
 from ullage.engine.snapshot import Snapshot, Uuids
-from ullage.engine.survey import Survey
 from ullage.model.candidate import CandidateForm, CandidateRun
 
 ROWS_MAX = 1024
@@ -21,26 +20,26 @@ Places = tuple[int, ...]
 
 
 class CandidateWriter:
-    """Writes the candidates of one survey."""
+    """Writes the candidates for some slots. Keeps nothing of what the fleet said to them: an answer that is read slowly
+    keeps its writer.
+    """
 
-    def __init__(self, snapshot: Snapshot, survey: Survey) -> None:
+    def __init__(self, snapshot: Snapshot, slots: Sequence[Slot]) -> None:
         self._snapshot = snapshot
-        self._slots = survey.slots
+        self._suffixes = [slot.suffix for slot in slots]
         self._uuids = Uuids(snapshot)
-        demands = [demand for slot in survey.slots for demand in slot.demands]
+        demands = [demand for slot in slots for demand in slot.demands]
         self._classes = tuple(dict.fromkeys(demand.class_name for demand in demands))
         """In the order in which they were asked for; equal allocations are written alike, whoever they are for."""
-        self._held = [
-            self._summed([{demand.class_name: demand.amount} for demand in slot.demands]) for slot in survey.slots
-        ]
-        self._unsuffixed = [number for number, slot in enumerate(survey.slots) if not slot.is_suffixed]
+        self._held = [self._summed([{demand.class_name: demand.amount} for demand in slot.demands]) for slot in slots]
+        self._unsuffixed = [number for number, slot in enumerate(slots) if not slot.is_suffixed]
         self._forms: dict[tuple[Places, Places], CandidateForm] = {}
-        self._apart = self._form(tuple(range(len(survey.slots))), ())
+        self._apart = self._form(tuple(range(len(slots))), ())
         """Another provider for each slot. Not to be used if the order of the unsuffixed ones has to be found out."""
 
     def plain(self, keys: Integers) -> Iterator[CandidateRun]:
         """The candidates of trees of one, each of which fills every slot itself."""
-        form = self._form((0,) * len(self._slots), (0,))
+        form = self._form((0,) * len(self._suffixes), (0,))
         for start in range(0, len(keys), ROWS_MAX):
             yield form, list(zip(self._snapshot.uuids(keys[start : start + ROWS_MAX]), strict=True))
 
@@ -76,10 +75,10 @@ class CandidateWriter:
         """`together`: the providers of the unsuffixed group, in the order of their keys; empty if there is but one."""
         held_by: dict[int, list[dict[str, int]]] = {}
         mappings: dict[str, Places] = {}
-        for slot, held, place in zip(self._slots, self._held, places, strict=True):
+        for suffix, held, place in zip(self._suffixes, self._held, places, strict=True):
             if held:
                 held_by.setdefault(place, []).append(held)
-            mappings[slot.suffix] = together if slot.suffix == UNSUFFIXED and together else (place,)
+            mappings[suffix] = together if suffix == UNSUFFIXED and together else (place,)
         allocations = {place: self._summed(held) for place, held in held_by.items()}
         return CandidateForm(allocations, mappings, 1 + max(places, default=-1))
 

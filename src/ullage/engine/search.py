@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,8 +14,8 @@ from ullage.engine.forms import CandidateWriter
 from ullage.engine.rules import Assignment
 from ullage.engine.snapshot import Snapshot
 from ullage.engine.summaries import summaries
-from ullage.engine.survey import Survey, survey
-from ullage.model.candidate import Answer, CandidateRun, Findings, Step, SummaryRun
+from ullage.engine.survey import survey
+from ullage.model.candidate import Answer, CandidateRun, Findings, Step
 from ullage.model.request import CandidateRequest
 
 CANDIDATES_MAX = 100_000
@@ -50,10 +50,12 @@ def find(
     is_cut = found.gather(made, request.limit, _ceiling(candidates_max, len(surveyed.slots)))
     if not trail or trail[-1].remaining:
         trail.append(Step(None, "fits_together", made.fitting + found.trees_of_one))
+    writer = CandidateWriter(snapshot, surveyed.slots)
+    giving = [slot for slot, demands in enumerate(surveyed.rules.demands) if demands]
     return Findings(
         found.count,
-        lambda: found.candidates(snapshot, surveyed),
-        lambda: found.summaries(snapshot, surveyed, request.nested),
+        lambda: found.candidates(writer),
+        lambda: summaries(snapshot, found.providers(giving), request.nested),
         tuple(trail),
         is_cut or effort.truncated,
     )
@@ -100,12 +102,11 @@ class _Found:
             self.parts.append([assignment])
         self.count += 1
 
-    def candidates(self, snapshot: Snapshot, surveyed: Survey) -> Iterator[CandidateRun]:
-        writer = CandidateWriter(snapshot, surveyed)
+    def candidates(self, writer: CandidateWriter) -> Iterator[CandidateRun]:
         for part in self.parts:
             yield from writer.assigned(part) if isinstance(part, list) else writer.plain(part)
 
-    def summaries(self, snapshot: Snapshot, surveyed: Survey, whole_trees: bool) -> Iterator[SummaryRun]:
-        giving = [slot for slot, demands in enumerate(surveyed.rules.demands) if demands]
+    def providers(self, giving: Sequence[int]) -> Integers:
+        """The sorted keys of the providers of some slots, each once."""
         keys = [np.unique(np.array(part)[:, giving]) if isinstance(part, list) else part for part in self.parts]
-        return summaries(snapshot, np.unique(np.concatenate([NO_ENTRIES, *keys])), whole_trees)
+        return np.unique(np.concatenate([NO_ENTRIES, *keys]))
