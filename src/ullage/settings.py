@@ -67,8 +67,8 @@ class Settings:
     )
     workers: int = option(1, "Worker processes.", minimum=1, maximum=256)
     threads: int = option(
-        80,
-        "Threads of each worker. A search or a read holds one; writes that are small, as claims are, need none.",
+        16,
+        "Threads of each worker, and its connections to read by. A search or a read holds one; small writes hold none.",
         minimum=1,
         maximum=1000,
     )

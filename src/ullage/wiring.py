@@ -15,7 +15,8 @@ from ullage.storage.unit import Store
 def build_service(settings: Settings) -> Service:
     """The parts of one process. Nothing connects and no thread starts before the first use, so that a process may
     still divide itself."""
-    store = Store.open(settings.database)
+    # Every thread has a connection, or it would make one anew for each read; one more is for reading in advance.
+    store = Store.open(settings.database, pool_size=settings.threads + 1)
     return Service(
         store=store,
         committer=Committer(store, queue_max=settings.queue_max, deadline_seconds=settings.write_deadline_seconds),

@@ -7,10 +7,13 @@ import logging
 import re
 
 import pytest
+from sqlalchemy.pool import QueuePool
 
 from api.stand import ADMIN, JSON, ROUTES, an_app, ask, echo, error, header
 from ullage.api.app import App
 from ullage.api.http import Route
+from ullage.settings import Settings
+from ullage.wiring import build_service
 
 UUID = "11111111-2222-3333-4444-555555555555"
 TEXT = {"content-type": "text/plain"}
@@ -254,3 +257,10 @@ def test_a_route_without_a_policy_rule_fails_at_the_start() -> None:
 def test_a_route_that_is_there_twice_fails_at_the_start() -> None:
     with pytest.raises(ValueError, match="twice"):
         an_app([*ROUTES, ROUTES[0]])
+
+
+@pytest.mark.parametrize("threads", [Settings().threads, 40])
+def test_every_thread_has_a_connection_to_read_by(threads: int) -> None:
+    pool = build_service(Settings(database="postgresql://nobody@localhost/nothing", threads=threads)).store.engine.pool
+    assert isinstance(pool, QueuePool)
+    assert pool.size() > threads

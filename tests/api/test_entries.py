@@ -303,14 +303,14 @@ def test_rsgi_turns_away_what_is_too_much() -> None:
     assert replies[2].headers["retry-after"] == "1"
 
 
-def test_rsgi_lets_64_requests_wait_for_something_at_once() -> None:
+def test_rsgi_lets_as_many_requests_wait_for_something_at_once_as_it_has_threads() -> None:
     everybody = Barrier(64, timeout=30)
 
     def waiting(call: Call) -> Response:
         everybody.wait()
         return Response(200)
 
-    app = an_app([Route("GET", "/usages", waiting, "placement:usages")], requests_max=64)
+    app = an_app([Route("GET", "/usages", waiting, "placement:usages")], threads=64, requests_max=64)
     pairs = [(Asked("GET", "/usages"), Exchange()) for _ in range(64)]
     served(app, *pairs)
     assert {exchange.status for _, exchange in pairs} == {200}
