@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from held import held, wait_until
 from ledger.scenes import claim, replace, uuid_of
-from sqlalchemy import Connection, Engine, delete, select, update
+from sqlalchemy import Connection, Engine, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from statements import before_each, once_before
 from stored import row_counts, stored_state
@@ -239,11 +239,11 @@ class BreakingStore(Store):
             super()._commit(connection)
         raise CommitUnknown("the connection broke during a commit")
 
-    def _begun(self, engine: Engine, begin: tuple[str, ...]) -> Connection:
+    def _connected(self, engine: Engine, begin: tuple[str, ...]) -> Connection:
         if self.unreachable and not self.breaks:
             self.unreachable -= 1
             raise StorageUnavailable("nobody is there")
-        return super()._begun(engine, begin)
+        return super()._connected(engine, begin)
 
 
 @pytest.fixture
@@ -278,6 +278,37 @@ def test_a_database_that_is_away_after_a_broken_commit_is_waited_for(
     assert breaking.unreachable == 0
     assert stored_state(store).used == {(A, "VCPU"): 1}
     committer.stop()
+
+
+class CutStore(Store):
+    """A store whose server ends its connection just before a commit arrives."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store.dialect, store._url, pool_size=1)
+        self.cuts = 0
+
+    def _commit(self, connection: Connection) -> None:
+        if self.cuts:
+            self.cuts -= 1
+            driver: Any = connection.connection.driver_connection
+            with self.engine.begin() as other:
+                other.execute(select(func.pg_terminate_backend(driver.info.backend_pid)))
+        super()._commit(connection)
+
+
+@pytest.mark.databases("postgresql")
+def test_a_connection_that_is_cut_at_the_commit_leaves_its_outcome_to_be_looked_up(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    cut = CutStore(store)
+    committer = Committer(cut)
+    do(committer, CreateProvider(A, "a"), SetInventories(A, 0, TEN))
+    cut.cuts = 2
+    assert committer.run(take("x")) is None
+    assert "its outcome will be looked up" in caplog.text
+    assert stored_state(store).used == {(A, "VCPU"): 1}
+    committer.stop()
+    cut.close()
 
 
 def test_an_outcome_that_nobody_can_tell_is_told_as_unknown(breaking: BreakingStore, store: Store) -> None:

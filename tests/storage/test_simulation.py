@@ -23,7 +23,7 @@ def test_what_is_stored_is_what_the_accepted_commands_mean(store: Store, committ
     workload = Workload(random)
     auditor = Auditor()
     reader = FeedReader(store)
-    for _ in range(60):
+    for _ in range(90):
         commands = [workload.command(auditor.state) for _ in range(random.randrange(1, 13))]
         for command, answer in zip(commands, committer.run_all(commands), strict=True):
             auditor.witness(command, answer)

@@ -55,19 +55,16 @@ class Batch:
         Raises Settled if there is nothing to commit: nothing changed, or an earlier attempt was committed although it
         did not look so. Raises Outdated or WriterGone if it has to be executed again.
         """
-        try:
-            with self.dialect.ahead(connection):
-                stamp, outcomes, transaction = self._settle(connection, writer, now_us)
-            if transaction is None:
-                raise Settled(outcomes)
-            transaction.confirm()
-        except DBAPIError as error:
-            if len(self.waiters) == 1 and self.dialect.is_constraint_violation(error):
-                # Others made, used or deleted what this command rests on: decided again, it gets the right answer.
-                raise Outdated("a constraint stood against it") from error
-            raise
+        stamp, outcomes, transaction = self._settle(connection, writer, now_us)
+        if transaction is None:
+            raise Settled(outcomes)
+        transaction.confirm()
         self.stamp, self.outcomes = stamp, outcomes
         return outcomes
+
+    def is_overtaken(self, error: DBAPIError) -> bool:
+        """Whether others made, used or deleted what this one command rests on: decided again, it is answered right."""
+        return len(self.waiters) == 1 and self.dialect.is_constraint_violation(error)
 
     def _settle(
         self, connection: Connection, writer: Writer, now_us: int

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Delete,
     Engine,
     FromClause,
     Insert,
@@ -140,8 +141,17 @@ class Dialect(ABC):
         """While it lasts, a `Statement` may be sent before earlier ones were answered; nothing else may be executed."""
         return nullcontext()
 
-    def arrive(self, connection: Connection) -> None:  # noqa: B027 # nothing to wait for where nothing is sent ahead
-        """Wait until all that was sent ahead has been answered."""
+    def commit(self, connection: Connection) -> None:
+        """End the transaction and keep what it did (within `ahead`: once that has been answered at its end)."""
+        connection.commit()
+
+    def counted(self, statement: Update | Delete) -> Update | Delete:
+        """The same statement, of which an Answer can tell how many rows were found."""
+        return statement
+
+    def count(self, answer: Answer) -> int:
+        """How many rows a statement of `counted` found."""
+        return answer.row_count()
 
     @abstractmethod
     def listed(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:

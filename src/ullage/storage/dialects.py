@@ -17,6 +17,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Delete,
     FromClause,
     Insert,
     Select,
@@ -26,6 +27,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     func,
+    literal,
     make_url,
     select,
 )
@@ -185,14 +187,18 @@ class Postgresql(Dialect):
         except psycopg.Error as error:
             raise_translated(connection, error)
 
-    def arrive(self, connection: Connection) -> None:
+    def commit(self, connection: Connection) -> None:
         driver = _psycopg(connection)
         if driver.pgconn.pipeline_status:
-            try:
-                with driver.pipeline():  # one within another waits for all that was sent
-                    pass
-            except psycopg.Error as error:
-                raise_translated(connection, error)
+            driver.execute("COMMIT")
+        else:
+            super().commit(connection)
+
+    def counted(self, statement: Update | Delete) -> Update | Delete:
+        return statement.returning(literal(1))  # a row can be waited for, the number of rows only to the end of `ahead`
+
+    def count(self, answer: Answer) -> int:
+        return len(answer.rows())
 
     def listed(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         return column == any_(bulk.array_of(column, name))

@@ -8,9 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from sqlalchemy.exc import DBAPIError
+
 from ullage.model.errors import Refusal
 from ullage.storage.batch import Batch, Settled, WriterGone
-from ullage.storage.trouble import CommitUnknown
+from ullage.storage.trouble import CommitUnknown, Outdated
 from ullage.storage.unit import Store, again
 from ullage.storage.waiting import Line, Outcome, Waiter
 from ullage.storage.writers import Writer, retire
@@ -99,10 +101,14 @@ class Lane:
         if self._writer is None:
             self._writer = self._register()
         try:
-            with self._store.writing() as connection:
+            with self._store.writing_ahead() as connection:
                 return batch.execute(connection, self._writer, self._clock())
         except WriterGone:
             self._writer = None
+            raise
+        except DBAPIError as error:
+            if batch.is_overtaken(error):
+                raise Outdated("a constraint stood against it") from error
             raise
 
     def _register(self) -> Writer:

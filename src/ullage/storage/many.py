@@ -165,7 +165,7 @@ def _insert(
 def _update(dialect: Dialect, table: Table, keys: tuple[str, ...], values: tuple[str, ...]) -> Statement:
     wanted, changed = [table.c[name] for name in keys], [table.c[name] for name in values]
     places = bulk.places([*keys, *values]) if dialect.takes_one_row else ()
-    return Statement(dialect.update_statement(table, wanted, changed), dialect, places)
+    return Statement(dialect.counted(dialect.update_statement(table, wanted, changed)), dialect, places)
 
 
 @cache

@@ -44,8 +44,11 @@ class Answer:
             raise_translated(self._connection, error)
 
     def count(self) -> int:
-        """How many rows were found by an UPDATE or DELETE, or inserted."""
-        self._dialect.arrive(self._connection)
+        """How many rows were found by an UPDATE or DELETE that `Dialect.counted` has seen."""
+        return self._dialect.count(self)
+
+    def row_count(self) -> int:
+        """What the driver says of that."""
         return int(self._cursor.rowcount)
 
     def new_key(self) -> int:

@@ -79,6 +79,26 @@ class Store:
             yield connection
             self._commit(connection)
 
+    @contextmanager
+    def writing_ahead(self) -> Iterator[Connection]:
+        """The same for `Statement`s alone: where the driver can, they are sent before earlier ones were answered.
+
+        BEGIN and COMMIT are sent like the rest, so that what is wrong with them shows later.
+        """
+        is_committing = False
+        with self._turn(), self._guarded(self._connected(self.writing_engine, ())) as connection:
+            try:
+                with self.dialect.ahead(connection):
+                    for statement in self.dialect.begin_writing:
+                        connection.exec_driver_sql(statement)
+                    yield connection
+                    is_committing = True
+                    self._commit(connection)
+            except DBAPIError as error:
+                if is_committing and self.dialect.is_disconnect(error):
+                    raise CommitUnknown(f"The connection to {self._place} broke during a commit") from error
+                raise
+
     def upgrade(self, now_us: int | None = None) -> None:
         """Create or upgrade the schema and bring the standard names up to date; quick when there is nothing to do.
 
@@ -152,7 +172,7 @@ class Store:
 
     def _commit(self, connection: Connection) -> None:
         try:
-            connection.commit()
+            self.dialect.commit(connection)
         except DBAPIError as error:
             if self.dialect.is_disconnect(error):
                 raise CommitUnknown(f"The connection to {self._place} broke during a commit") from error

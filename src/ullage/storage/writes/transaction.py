@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ClauseElement, Connection, Table, delete
+from sqlalchemy import Connection, Delete, Table, Update, delete
 
 from ullage.storage import many
 from ullage.storage.book import Keys
@@ -129,5 +129,5 @@ def _delete(table: Table, dialect: Dialect) -> Statement:
 
 def listing(statement: Any, table: Table, dialect: Dialect) -> Statement:
     """An UPDATE or DELETE of the rows of a table whose integer keys are listed."""
-    listed: ClauseElement = statement.where(many.is_listed(table.c.id, dialect))
-    return Statement(listed, dialect)
+    listed: Update | Delete = statement.where(many.is_listed(table.c.id, dialect))
+    return Statement(dialect.counted(listed), dialect)
