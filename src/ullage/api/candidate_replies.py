@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -162,13 +163,29 @@ def _marks(count: int) -> list[str]:
 
 
 def _candidate_template(form: CandidateForm, shape: Callable[[Candidate], CandidateBody]) -> _Template:
-    marks = _marks(form.width)
-    return _Template(encoded(shape(form.filled(marks))).decode(), numbers_from=form.width)
+    allocations = tuple((place, tuple(amounts.items())) for place, amounts in form.allocations.items())
+    return _kept_candidate_template(allocations, tuple(form.mappings.items()), form.width, shape)
 
 
-def _summary_template(form: SummaryForm, summarise: Callable[[ProviderSummary], SummaryBody]) -> _Template:
+@lru_cache(TEMPLATES_MAX)
+def _kept_candidate_template(
+    allocations: tuple[tuple[int, tuple[tuple[str, int], ...]], ...],
+    mappings: tuple[tuple[str, tuple[int, ...]], ...],
+    width: int,
+    shape: Callable[[Candidate], CandidateBody],
+) -> _Template:
+    """Kept between replies too: the same flavor is asked for again and again."""
+    form = CandidateForm({place: dict(amounts) for place, amounts in allocations}, dict(mappings), width)
+    return _Template(encoded(shape(form.filled(_marks(width)))).decode(), numbers_from=width)
+
+
+@lru_cache(TEMPLATES_MAX)
+def _kept_summary_template(
+    classes: tuple[str, ...], traits: tuple[str, ...], is_root: bool, summarise: Summariser, asked: frozenset[str]
+) -> _Template:
+    form = SummaryForm(classes, traits, is_root)
     summary = form.filled(_marks(form.width))
-    member = encoded({summary.uuid: summarise(summary)})[1:-1]
+    member = encoded({summary.uuid: summarise(summary, asked)})[1:-1]
     return _Template(member.decode(), numbers_from=form.numbers_from)
 
 
@@ -180,12 +197,15 @@ def candidates(call: Call, request: CandidateRequest, findings: Findings) -> Res
     shape, summarise = _CANDIDATE.at(call.version), _SUMMARY.at(call.version)
     if shape is None or summarise is None:
         raise LookupError(f"no candidates at {call.version}")  # both tables begin at the beginning
-    classes = frozenset(name for group in request.groups for name in group.resources)
+    asked = frozenset(name for group in request.groups for name in group.resources)
     texts = chain(
         ('{"allocation_requests":[',),
         _texts(findings.candidates(), lambda form: _candidate_template(form, shape)),
         ('],"provider_summaries":{',),
-        _texts(findings.summaries(), lambda form: _summary_template(form, lambda summary: summarise(summary, classes))),
+        _texts(
+            findings.summaries(),
+            lambda form: _kept_summary_template(form.classes, form.traits, form.is_root, summarise, asked),
+        ),
         ("}}",),
     )
     response = in_chunks(call, texts)
