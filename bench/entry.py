@@ -1,8 +1,8 @@
 """The ways into a worker that were weighed in docs/decisions/0001: `python bench/entry.py [rounds] [seconds]`.
 
-Each way serves the same three things with 80 threads, so that all 64 clients can wait: a small constant reply, the same after a
-body of 400 bytes, and a reply that waits for a commit which takes 3 ms and which all that wait share. Then 100 uploads
-stall, and one that is too large comes in. Needs wrk; load goes to loopback only.
+Each way serves the same three things with 80 threads, so that all 64 clients can wait: a small constant reply, the same
+after a body of 400 bytes, and a reply that waits for a commit which takes 3 ms and which all that wait share. Then 100
+uploads stall, and one that is too large comes in. Needs wrk; load goes to loopback only.
 """
 
 from __future__ import annotations
