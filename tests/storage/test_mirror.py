@@ -8,11 +8,14 @@ import sys
 import textwrap
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from held import held, wait_until
 from ledger.scenes import uuid_of
+from sqlalchemy import func, text
+from sqlalchemy import select as select_rows
 from statements import recorded
 
 from ullage.engine.select import select
@@ -163,6 +166,27 @@ def test_a_lost_connection_is_made_again(mirror: Mirror, committer: Committer, m
         return original(*arguments)
 
     monkeypatch.setattr(mirror_module, "changes_since", lose)
+    assert names(mirror.fresh()) == ["a"]
+
+
+@pytest.mark.databases("postgresql", "mariadb")
+def test_connections_that_were_all_cut_while_idle_are_replaced_unnoticed(
+    store: Store, mirror: Mirror, committer: Committer, database_url: str
+) -> None:
+    do(committer, CreateProvider(A, "a"))
+    mirror.fresh()
+    own, end = {
+        "postgresql": (func.pg_backend_pid(), "SELECT pg_terminate_backend(:number)"),
+        "mariadb": (func.connection_id(), "KILL :number"),
+    }[store.dialect.name]
+    with ExitStack() as stack:
+        connections = [stack.enter_context(store.reading()) for _ in range(8)]
+        numbers = [connection.scalar(select_rows(own)) for connection in connections]
+    other = Store.open(database_url)
+    for number in numbers:
+        with other.reading() as connection:
+            connection.execute(text(end), {"number": number})
+    other.close()
     assert names(mirror.fresh()) == ["a"]
 
 

@@ -136,6 +136,7 @@ class Store:
             yield connection
         except DBAPIError as error:
             if self.dialect.is_disconnect(error):
+                connection.engine.dispose()  # what cut this one has most often cut all others of the pool
                 raise ConnectionLost(self._reason(error)) from error
             raise
         finally:
