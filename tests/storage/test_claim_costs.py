@@ -1,0 +1,101 @@
+"""What claims cost the database: a handful of statements and round trips, for one claim as for many at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+import pytest
+from ledger.scenes import claim, replace, uuid_of
+from statements import recorded
+
+from ullage.model.commands import Command, CreateProvider, ReleaseConsumer, SetInventories
+from ullage.model.inventory import Inventory
+from ullage.model.refusal import Refusal
+from ullage.storage.committer import Committer
+from ullage.storage.unit import Store
+
+STATEMENTS_MAX = {"sqlite": 10, "postgresql": 9, "mariadb": 9}
+"""With BEGIN; the commit is the driver's. SQLite looks up the keys of new consumers, PostgreSQL and MariaDB lock."""
+HELD_STATEMENTS_MAX = 11
+"""Consumers that hold something are locked and read, too."""
+WAITS_MAX = 5
+"""Of PostgreSQL: for what was found, for what was locked and read, for new keys, for the counts, for the commit."""
+
+HOSTS = [uuid_of(f"h{number}") for number in range(32)]
+
+
+def wanted(name: str, host: int, amount: int = 1, generation: int | None = None) -> Command:
+    resources = {"VCPU": amount, "DISK_GB": amount}
+    return replace(claim(name, {f"h{host}": resources}, generation=generation))
+
+
+@pytest.fixture(autouse=True)
+def hosts(committer: Committer) -> None:
+    offered = {"VCPU": Inventory(1_000), "DISK_GB": Inventory(1_000), "MEMORY_MB": Inventory(1_000)}
+    commands: list[Command] = [CreateProvider(uuid, uuid, None, offered) for uuid in HOSTS]
+    run(committer, [*commands, wanted("before", 0)])
+
+
+def run(committer: Committer, commands: list[Command]) -> None:
+    assert not [outcome for outcome in committer.run_all(commands) if isinstance(outcome, Refusal)]
+
+
+def test_many_claims_take_as_many_statements_as_one(store: Store, committer: Committer) -> None:
+    with recorded(store) as one:
+        run(committer, [wanted("x", 1)])
+    with recorded(store) as many:
+        run(committer, [wanted(f"x{number}", number) for number in range(32)])
+    assert len(many) == len(one) <= STATEMENTS_MAX[store.dialect.name]
+
+
+@pytest.mark.parametrize("size", [1, 32])
+def test_changes_and_releases_of_what_is_held_take_two_more(store: Store, committer: Committer, size: int) -> None:
+    run(committer, [wanted(f"x{number}", number) for number in range(size)])
+    with recorded(store) as changes:
+        run(committer, [wanted(f"x{number}", number, 2, generation=1) for number in range(size)])
+    with recorded(store) as releases:
+        run(committer, [ReleaseConsumer(uuid_of(f"x{number}")) for number in range(size)])
+    assert len(changes) <= HELD_STATEMENTS_MAX
+    assert len(releases) <= HELD_STATEMENTS_MAX
+
+
+@pytest.mark.databases("postgresql")
+@pytest.mark.parametrize("size", [1, 32])
+def test_a_batch_waits_for_the_server_a_few_times_only(
+    committer: Committer, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """What is sent ahead is flushed when somebody asks for an answer, and synced in the end."""
+    waits = []
+    fetchall: Any = psycopg.Cursor.fetchall
+
+    def counted(cursor: psycopg.Cursor[Any]) -> Any:
+        if cursor.pgresult is None:
+            waits.append("an answer")
+        return fetchall(cursor)
+
+    monkeypatch.setattr(psycopg.Cursor, "fetchall", counted)
+    leave: Any = psycopg.Pipeline.__exit__
+
+    def left(*arguments: Any) -> Any:
+        waits.append("the end")
+        return leave(*arguments)
+
+    monkeypatch.setattr(psycopg.Pipeline, "__exit__", left)
+    run(committer, [wanted(f"y{number}", number) for number in range(size)])
+    assert waits[-1] == "the end"
+    assert len(waits) <= WAITS_MAX
+
+
+def test_a_refused_claim_writes_nothing(store: Store, committer: Committer) -> None:
+    with recorded(store) as statements:
+        (outcome,) = committer.run_all([wanted("z", 1, 5_000)])
+    assert isinstance(outcome, Refusal)
+    assert not [each for each in statements if each.startswith(("INSERT", "DELETE", "UPDATE inv", "UPDATE prov"))]
+
+
+def test_a_claim_locks_and_reads_only_what_it_names(store: Store, committer: Committer) -> None:
+    run(committer, [SetInventories(HOSTS[3], 0, {"VCPU": Inventory(7)})])
+    with recorded(store) as statements:
+        run(committer, [wanted("w", 5)])
+    assert not [each for each in statements if "traits" in each or "aggregates" in each]
