@@ -8,7 +8,7 @@ DATABASE = sqlite:///$(CURDIR)/.cache/ullage.db
 WORKERS = 1
 FLEET = examples/fleet.yaml
 JOBS ?= 2
-WHAT = $(basename $(notdir $(wildcard bench/*.py)))
+WHAT ?=
 ARGUMENTS ?=
 
 export PYTHON DATABASES
@@ -65,10 +65,9 @@ conformance: test-tools ## The reference's published suites against Ullage; ends
 differential: reference ## The same random requests to the reference and to Ullage (ARGUMENTS="--requests N --seed S")
 	@$(in-tests) -m differential.run $(ARGUMENTS)
 
-bench: test-tools ## Measure (WHAT=engine: only bench/engine.py)
-	@.ci/packages wrk
-	@for script in $(addprefix bench/,$(addsuffix .py,$(WHAT))); do \
-	    echo "== $$script"; .venv-test/bin/python $$script $(ARGUMENTS) || exit 1; done
+bench: reference ## Measure beside the reference, into docs/performance.md (QUICK=1, RESUME=1, WHAT=row,row)
+	@.ci/packages wrk postgresql mariadb
+	@.venv-test/bin/python -m bench $(if $(QUICK),--quick) $(if $(RESUME),--resume) $(if $(WHAT),--rows $(WHAT)) $(ARGUMENTS)
 
 faults soak:
 	@echo "make $@ comes with the work on performance and endurance; until then see tests/storage and tests/simulation"; exit 1
