@@ -21,6 +21,7 @@ from granian.server import MPServer as Server
 from ullage import logs
 from ullage.api.app import App
 from ullage.api.rsgi import Entry
+from ullage.api.streaming import STREAMS_MAX
 from ullage.settings import Settings, SettingsError
 from ullage.storage.unit import Store
 from ullage.wiring import build_app
@@ -37,7 +38,8 @@ SWITCH_SECONDS = 0.0005
 COLLECT_EVERY_OBJECTS = 5_000
 """How many new objects make Python look for garbage among the newest. Its own 700 are those of a dozen requests, which
 are still under way when it looks."""
-FILES_BESIDE_CONNECTIONS = 256
+FILES_BESIDE_CONNECTIONS = 256 + 3 * STREAMS_MAX
+"""For the database, the program itself, and the pipes of large replies."""
 PAUSE_SECONDS_FIRST = 0.1
 PAUSE_SECONDS_MAX = 10.0
 PAUSE_FORGOTTEN_SECONDS = 60.0

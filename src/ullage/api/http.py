@@ -11,6 +11,8 @@ from ullage.operations.service import Service
 
 CHUNK_BYTES = 256 * 1024
 """About how large the parts are in which a large body is made and sent."""
+WHOLE_CHUNKS_MAX = 4
+"""A body of so many chunks is still sent in one piece: most that have a limit are, and need no pipe."""
 
 
 @dataclass(slots=True)
@@ -39,8 +41,8 @@ class Response:
     content_type: str | None = None
     headers: list[tuple[str, str]] = field(default_factory=list)
     chunks: Iterator[bytes] | None = None
-    """If there are any, they are the body: together more than CHUNK_BYTES, none of them much more, each made when it is
-    asked for, in any thread."""
+    """If there are any, they are the body: more than WHOLE_CHUNKS_MAX, none much larger than CHUNK_BYTES, each made when
+    it is asked for, in any thread."""
 
 
 @dataclass(frozen=True, slots=True)

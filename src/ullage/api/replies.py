@@ -8,13 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from email.utils import formatdate
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from ullage.api.http import CHUNK_BYTES, Call, Response
+from ullage.api.http import CHUNK_BYTES, WHOLE_CHUNKS_MAX, Call, Response
 from ullage.api.versions import Feature, Since, has
 from ullage.model.allocation import ConsumerAllocations, ProviderAllocations, TypeUsage
 from ullage.model.commands import AggregatesNow, InventoriesNow, TraitsNow
@@ -54,10 +54,10 @@ def in_chunks(call: Call, texts: Iterable[str], changed_us: int | None = NOW) ->
     when they are sent."""
     headers = cache_headers(call, changed_us)
     chunks = _chunks(texts)
-    first, second = next(chunks, b""), next(chunks, None)
-    if second is None:
-        return Response(200, first, JSON, headers)
-    return Response(200, b"", JSON, headers, chain((first, second), chunks))
+    first = list(islice(chunks, WHOLE_CHUNKS_MAX + 1))
+    if len(first) <= WHOLE_CHUNKS_MAX:
+        return Response(200, b"".join(first), JSON, headers)
+    return Response(200, b"", JSON, headers, chain(first, chunks))
 
 
 def _chunks(texts: Iterable[str]) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ from contextlib import suppress
 
 from ullage.api.http import CHUNK_BYTES
 
-STREAMS_MAX = 32
+STREAMS_MAX = 128
 """How many large replies are sent at once; each has its pipe, and keeps the snapshot that it tells of."""
 CHUNK_SECONDS_MAX = 30.0
 """How long a client may take over each chunk."""
