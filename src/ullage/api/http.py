@@ -41,8 +41,8 @@ class Response:
     content_type: str | None = None
     headers: list[tuple[str, str]] = field(default_factory=list)
     chunks: Iterator[bytes] | None = None
-    """If there are any, they are the body: more than WHOLE_CHUNKS_MAX, none much larger than CHUNK_BYTES, each made when
-    it is asked for, in any thread."""
+    """If there are any, they are the body: more than WHOLE_CHUNKS_MAX, none much larger than CHUNK_BYTES, each made
+    when it is asked for, in any thread."""
 
 
 @dataclass(frozen=True, slots=True)
