@@ -20,6 +20,8 @@ from ullage.api.http import CHUNK_BYTES
 
 STREAMS_MAX = 128
 """How many large replies are sent at once; each has its pipe, and keeps the snapshot that it tells of."""
+PIPE_BYTES = 2 * CHUNK_BYTES
+"""How much may wait to be read; whoever reads as fast as chunks are made never finds the pipe empty or full."""
 CHUNK_SECONDS_MAX = 30.0
 """How long a client may take over each chunk."""
 
@@ -34,7 +36,7 @@ class Streams:
         self._chunk_seconds_max = chunk_seconds_max
 
     def open(self, chunks: Iterator[bytes], send: Callable[[str], None]) -> Stream | None:
-        """Begin a reply of more than CHUNK_BYTES, which `send` sends from the file of a name; None if there are too
+        """Begin a reply of more than PIPE_BYTES, which `send` sends from the file of a name; None if there are too
         many. Whoever opens a stream must await its `flow`, or it stays open.
         """
         if not self._free.acquire(blocking=False):
@@ -63,59 +65,58 @@ class Stream:
         os.set_blocking(self._writer, False)
         _widen(self._writer)
         send(f"/dev/fd/{self._reader}")
-        self._make()
+        self._push()
 
     async def flow(self, run: Callable[[Callable[[], None]], Awaitable[None]]) -> None:
         """Bring the reply to its end, whichever that is; `run` has a task done in a thread."""
         loop = asyncio.get_running_loop()
         try:
             while not self._is_over:
-                await self._drain(loop)
-                await run(self._make)
+                deadline, aim = loop.time() + self._chunk_seconds_max, self._written + CHUNK_BYTES
+                while self._written < aim and not self._is_over:
+                    await self._room(loop, deadline)
+                    # Not in the loop: a write lets go of the interpreter and gets it back only when busy threads yield.
+                    await run(self._push)
         except TimeoutError:
             LOG.info("an answer was given up: its client takes more than %g s for a chunk", self._chunk_seconds_max)
         finally:
             self._close(loop)
 
-    def _make(self) -> None:
-        """Make one more chunk and write what the pipe has room for. Waits for nothing; any thread may do it."""
+    async def _room(self, loop: asyncio.AbstractEventLoop, deadline: float) -> None:
+        """Wait until the pipe has room; raises TimeoutError if that takes too long."""
+        room = loop.create_future()
+        loop.add_writer(self._writer, _settle, room)
+        try:
+            await asyncio.wait_for(room, deadline - loop.time())
+        finally:
+            loop.remove_writer(self._writer)
+
+    def _push(self) -> None:
+        """Make and write what the pipe has room for. Waits for nothing; any thread may do it."""
         with self._lock:
-            if self._is_over:
-                return
             try:
-                self._left = memoryview(next(self._chunks, b""))
+                while not self._is_over:
+                    if not self._left:
+                        self._left = memoryview(next(self._chunks, b""))
+                    self._is_over = not self._left
+                    self._write()
+            except BlockingIOError:
+                return
+            except BrokenPipeError:
+                self._is_over = True
+                LOG.info("a client left in the midst of its answer")
             except Exception:
                 # The status is sent. All that can be done is to end in the midst of the JSON, which no reader of it
                 # takes for the whole.
+                self._is_over = True
                 LOG.exception("an answer broke off")
-            self._is_over = not self._left
-            self._write()
-
-    async def _drain(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Wait until the chunk is in the pipe; raises TimeoutError if that takes too long."""
-        deadline = loop.time() + self._chunk_seconds_max
-        while self._left:
-            room = loop.create_future()
-            loop.add_writer(self._writer, _settle, room)
-            try:
-                await asyncio.wait_for(room, deadline - loop.time())
-            finally:
-                loop.remove_writer(self._writer)
-            self._write()
 
     def _write(self) -> None:
-        """Write what there is room for."""
-        try:
-            while self._left:
-                count = os.write(self._writer, self._left)
-                self._left = self._left[count:]
-                self._written += count
-        except BlockingIOError:
-            pass
-        except BrokenPipeError:
-            self._left, self._is_over = memoryview(b""), True
-            LOG.info("a client left in the midst of its answer")
-        if self._reader >= 0 and self._written > CHUNK_BYTES:
+        """Write some of what is left; raises BlockingIOError if there is no room, BrokenPipeError if nobody reads."""
+        count = os.write(self._writer, self._left)
+        self._left = self._left[count:]
+        self._written += count
+        if self._reader >= 0 and self._written > PIPE_BYTES:
             # That is more than the pipe holds, so somebody reads, who has a descriptor of his own. Without ours, the
             # pipe breaks when the client leaves.
             os.close(self._reader)
@@ -136,7 +137,7 @@ def _settle(future: asyncio.Future[None]) -> None:
 
 
 def _widen(pipe: int) -> None:
-    """Let a pipe hold a chunk, where that can be said; else a chunk needs some more turns."""
+    """Let a pipe hold PIPE_BYTES, where that can be said; else an answer needs more turns."""
     if hasattr(fcntl, "F_SETPIPE_SZ"):
         with suppress(OSError):  # a user may only have so much in pipes
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, CHUNK_BYTES)
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
