@@ -1,4 +1,4 @@
-"""PostgreSQL keeps one plan for each statement that writes: it goes by an index, even if it was made on empty tables."""
+"""PostgreSQL keeps one plan for each statement that writes: it goes by an index, even if made on empty tables."""
 
 from __future__ import annotations
 
