@@ -203,6 +203,9 @@ class Exchange:
     def response_empty(self, status: int, headers: list[tuple[str, str]]) -> None:
         self.status, self.headers = status, dict(headers)
 
+    def response_file(self, status: int, headers: list[tuple[str, str]], file: str) -> None:
+        raise AssertionError("none of these replies is large")
+
     @property
     def seen(self) -> Any:
         return json.loads(self.body or b"")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 from ledger.scenes import claim, replace, uuid_of
@@ -19,6 +20,7 @@ from ullage.model.commands import (
     Reshape,
 )
 from ullage.model.errors import DeadlineExceeded, QueueFull
+from ullage.storage import waiting
 from ullage.storage.waiting import Closed, Line, Waiter
 
 TAKE_X = replace(claim("x", {"a": {"VCPU": 1}}))
@@ -116,3 +118,58 @@ def test_a_closed_line_serves_those_in_it_and_takes_nobody() -> None:
         line.join([Waiter(TAKE_X, 60)])
     assert len(line.take(10)) == 1
     assert line.take(10) == []
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Company is waited for as long as it takes, so that no test depends on the clock."""
+    monkeypatch.setattr(waiting, "COMPANY_SHARE", 1e9)
+    monkeypatch.setattr(waiting, "COMPANY_SECONDS_MAX", 60.0)
+
+
+def taking(line: Line) -> Future[list[Waiter]]:
+    """Whoever takes a batch, in a thread."""
+    return ThreadPoolExecutor(1).submit(line.take, 10)
+
+
+@pytest.mark.usefixtures("patient")
+def test_who_came_together_is_waited_for_together() -> None:
+    line = Line(100)
+    line.join([Waiter(TAKE_X, 60) for _ in range(3)])
+    assert len(line.take(10)) == 3
+    line.join([Waiter(TAKE_X, 60)])
+    taken = taking(line)
+    line.join([Waiter(TAKE_X, 60)])
+    with pytest.raises(TimeoutError):
+        taken.result(timeout=0.2)
+    line.join([Waiter(TAKE_X, 60)])
+    assert len(taken.result(timeout=30)) == 3
+
+
+@pytest.mark.usefixtures("patient")
+def test_who_was_alone_waits_for_nobody() -> None:
+    line = Line(100)
+    for _ in range(3):
+        line.join([Waiter(TAKE_X, 60)])
+        assert len(taking(line).result(timeout=30)) == 1
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_line_that_closes_waits_for_nobody() -> None:
+    line = Line(100)
+    line.join([Waiter(TAKE_X, 60) for _ in range(3)])
+    assert len(line.take(10)) == 3
+    line.join([Waiter(TAKE_X, 60)])
+    taken = taking(line)
+    line.close()
+    assert len(taken.result(timeout=30)) == 1
+
+
+def test_company_that_does_not_come_is_waited_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "COMPANY_SECONDS_MAX", 0.05)
+    monkeypatch.setattr(waiting, "COMPANY_SHARE", 1e9)
+    line = Line(100)
+    line.join([Waiter(TAKE_X, 60) for _ in range(3)])
+    assert len(line.take(10)) == 3
+    line.join([Waiter(TAKE_X, 60)])
+    assert len(taking(line).result(timeout=30)) == 1

@@ -12,6 +12,10 @@ from ullage.model.commands import Command, Result
 from ullage.model.errors import DeadlineExceeded, QueueFull
 from ullage.storage.rebirth import Vacated
 
+COMPANY_SHARE = 0.5
+"""The part of the time the latest batch took for which the next one may wait for company."""
+COMPANY_SECONDS_MAX = 0.005
+
 Outcome = Result | Exception
 """What became of a command: its result, its refusal, or an error that is a bug."""
 
@@ -83,6 +87,11 @@ class Line:
         self._arrived = threading.Condition(self._lock)
         self._left = threading.Condition(self._lock)
         self._is_closed = False
+        self._company = 1
+        """How many the next batch may hope for: as many as the latest held, who may come again once they are answered."""
+        self._wanted = 1
+        """How many must be there for the taker to wake."""
+        self._taken_at = 0.0
 
     def __len__(self) -> int:
         return len(self._waiters)
@@ -102,17 +111,23 @@ class Line:
             if not self._has_room(waiters):
                 raise QueueFull
             self._waiters.extend(waiters)
-            self._arrived.notify()
+            if len(self._waiters) >= self._wanted:
+                self._arrived.notify()
 
     def take(self, batch_max: int) -> list[Waiter]:
         """The next batch; waits until somebody comes. Nothing once the line is closed and empty."""
+        asked_at = time.monotonic()
+        patience = min(COMPANY_SECONDS_MAX, (asked_at - self._taken_at) * COMPANY_SHARE)
         while True:
             with self._lock:
                 while not self._waiters and not self._is_closed:
                     self._arrived.wait()
                 if not self._waiters:
                     return []
+                self._await_company(asked_at + patience)
                 batch, late = self._cut(batch_max)
+                self._company = len(batch)
+                self._taken_at = time.monotonic()
                 self._left.notify_all()
             for waiter in late:
                 waiter.answer(waiter.too_late())
@@ -125,6 +140,17 @@ class Line:
             self._is_closed = True
             self._arrived.notify_all()
             self._left.notify_all()
+
+    def _await_company(self, until: float) -> None:
+        """Let those who were answered together come again together, a part of the time that a batch takes.
+
+        The first of them would else have a batch to itself, and all others wait for that. Who was alone in the latest
+        batch, and who comes later than that, waits for nobody.
+        """
+        self._wanted = self._company
+        while len(self._waiters) < self._wanted and not self._is_closed and (left := until - time.monotonic()) > 0:
+            self._arrived.wait(left)
+        self._wanted = 1
 
     def _has_room(self, waiters: Sequence[Waiter]) -> bool:
         return len(self._waiters) + len(waiters) <= self._length_max
