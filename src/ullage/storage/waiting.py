@@ -88,7 +88,7 @@ class Line:
         self._left = threading.Condition(self._lock)
         self._is_closed = False
         self._company = 1
-        """How many the next batch may hope for: as many as the latest held, who may come again once they are answered."""
+        """How many the next batch may hope for: as many as the latest held, who may come again once answered."""
         self._wanted = 1
         """How many must be there for the taker to wake."""
         self._taken_at = 0.0
