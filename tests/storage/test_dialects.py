@@ -153,6 +153,19 @@ def test_only_missing_rows_are_inserted(store: Store) -> None:
         assert sorted(found) == [("B", NOW_US), ("a", NOW_US), ("b", 1)]
 
 
+def test_a_row_that_rests_on_none_is_refused(store: Store) -> None:
+    """Its key is found by what the other row is called, so nobody has looked whether that is there."""
+    with store.writing() as connection:
+        provider = Rows(connection).provider()
+        Rows(connection).inventory(provider, "DISK_GB")
+        class_key = connection.execute(select(tables.inventories.c.resource_class_id)).scalar_one()
+    names = ("consumer_id", "provider_id", "resource_class_id", "used", "created_us", "updated_us")
+    rows = [(new_uuid(), provider, class_key, 1, NOW_US, NOW_US)]
+    with pytest.raises(DBAPIError) as caught, store.writing() as connection:
+        many.insert_found(connection, store.dialect, tables.allocations, names, rows, tables.consumers.c.uuid)
+    assert store.dialect.is_constraint_violation(caught.value)
+
+
 def violations() -> dict[str, Any]:
     provider = {"name": "n", "generation": 0, **STAMP, **TIMES}
     inventory: dict[str, Any] = {

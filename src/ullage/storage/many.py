@@ -11,7 +11,7 @@ from functools import cache
 from itertools import chain, islice
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, tuple_
+from sqlalchemy import Column, ColumnElement, Connection, Table, delete, insert, select, tuple_
 
 from ullage.storage import bulk
 from ullage.storage.bulk import Row
@@ -79,6 +79,29 @@ def insert_rows(
     statement = _insert(dialect, table, tuple(names))
     for chunk in chunks(rows):
         _send_rows(connection, dialect, statement, table, names, chunk)
+
+
+def insert_found(
+    connection: Connection,
+    dialect: Dialect,
+    table: Table,
+    names: Sequence[str],
+    rows: Sequence[Row],
+    unique: Column[Any],
+) -> None:
+    """The same, but that the first of these columns is a key, for which rows hold what `unique`, text, is there.
+
+    So rows can follow those that they rest on without waiting for their keys.
+    """
+    if not rows:
+        return
+    statement = _insert_found(dialect, table, tuple(names), unique)
+    for chunk in chunks(rows):
+        if dialect.takes_one_row:
+            statement.send_rows(connection, chunk)
+        else:
+            columns = [unique, *(table.c[name] for name in names[1:])]
+            statement.send(connection, dialect.parameters(columns, chunk))
 
 
 def insert_keyed(
@@ -159,6 +182,21 @@ def _insert(
         return Statement(statement, dialect, names)
     statement = statement.from_select(list(names), select(dialect.data([table.c[name] for name in names])))
     return Statement(statement.returning(table.c[names[0]], table.c.id) if keyed else statement, dialect)
+
+
+@cache
+def _insert_found(dialect: Dialect, table: Table, names: tuple[str, ...], unique: Column[Any]) -> Statement:
+    columns = [unique, *(table.c[name] for name in names[1:])]
+    if dialect.takes_one_row:
+        wanted, *others = bulk.bound(columns)
+        key = select(unique.table.c.id).where(unique == wanted).scalar_subquery()  # NULL, and so refused, for no row
+        rows = select(key, *others)
+        return Statement(insert(table).from_select(list(names), rows), dialect, bulk.places(names))
+    data = dialect.data(columns)
+    found, *rest = data.c
+    # an outer join, for MariaDB's planner might begin with the table otherwise
+    rows = select(unique.table.c.id, *rest).select_from(data.outerjoin(unique.table, unique == found))
+    return Statement(insert(table).from_select(list(names), rows), dialect)
 
 
 @cache

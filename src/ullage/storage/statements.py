@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from sqlalchemy import ClauseElement, Connection
+from sqlalchemy import ClauseElement, Connection, Insert
 from sqlalchemy.exc import DBAPIError
 
 if TYPE_CHECKING:
@@ -90,8 +90,9 @@ class Statement:
             raise_translated(connection, error)
 
     def _compile(self, connection: Connection) -> str:
-        is_insert = bool(self._names) and getattr(self._clause, "is_insert", False)
-        keys = self._names if is_insert else None
+        # an INSERT of VALUES has no parameters but its columns
+        has_values = isinstance(self._clause, Insert) and self._clause.select is None
+        keys = self._names if self._names and has_values else None
         compiled: Any = self._clause.compile(dialect=connection.dialect, column_keys=keys)
         self._order = compiled.positiontup
         required = set(self._names)

@@ -49,12 +49,11 @@ def write(transaction: Transaction, changes: Sequence[ConsumerChange], holdings:
             continue
         if before is None:
             consumer_uuid, provider_uuid, name = place
-            new.append(
-                (keys.consumers[consumer_uuid], keys.providers[provider_uuid], keys.resource_classes[name], after)
-            )
+            new.append((consumer_uuid, keys.providers[provider_uuid], keys.resource_classes[name], after))
         else:
             changed.append((keys.allocations[place], before, after))
-    transaction.insert(allocations, ("consumer_id", "provider_id", "resource_class_id", "used"), new)
+    columns = ("consumer_id", "provider_id", "resource_class_id", "used")
+    transaction.insert_found(allocations, columns, new, consumers.c.uuid)
     transaction.update(allocations, ("id", "used"), ("used",), changed)
 
 
@@ -72,7 +71,7 @@ def _write_consumers(transaction: Transaction, changes: Sequence[ConsumerChange]
         else:
             changed.append((keys[after.uuid], change.before.generation, *row))
     columns = ("project_id", "user_id", "consumer_type_id", "generation")
-    keys.update(transaction.insert_keyed(consumers, ("uuid", *columns), new))
+    transaction.insert(consumers, ("uuid", *columns), new)
     transaction.update(consumers, ("id", "generation"), columns, changed)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Table, Update, delete
+from sqlalchemy import Column, Connection, Delete, Table, Update, delete
 
 from ullage.storage import many
 from ullage.storage.book import Keys
@@ -47,6 +47,17 @@ class Transaction:
         more = self._more(table, new=True)
         rows = [(*row, *more.values()) for row in rows]
         many.insert_rows(self.connection, self.dialect, table, [*names, *more], rows)
+
+    def insert_found(
+        self, table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]], unique: Column[Any]
+    ) -> None:
+        """The same, but that the first of these columns is a key, for which rows hold what `unique`, text, is there."""
+        rows = list(rows)
+        if not rows:
+            return
+        more = self._more(table, new=True)
+        rows = [(*row, *more.values()) for row in rows]
+        many.insert_found(self.connection, self.dialect, table, [*names, *more], rows, unique)
 
     def insert_keyed(self, table: Table, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> dict[str, int]:
         """The same; answers the new keys by the first of these columns, which must be unique text."""
