@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, exists, select
@@ -134,7 +135,8 @@ class _Reading:
         """All inventories of the providers that were named or are held on."""
         keys, classes = self.keys, self.book.resource_classes
         offers: dict[int, dict[str, InventoryRow]] = {key: {} for key in self.locked.supplied & self.held}
-        for key, provider_key, class_key, name, is_standard, used, *offered in self._inventories.rows():
+        rows = sorted(self._inventories.rows(), key=_CLASS_KEY)  # refusals name classes in this order everywhere
+        for key, provider_key, class_key, name, is_standard, used, *offered in rows:
             if provider_key not in offers:
                 continue  # deleted while it was being locked
             offers[provider_key][name] = InventoryRow(Inventory(*offered), used)
@@ -265,6 +267,9 @@ def _statements(dialect: Dialect) -> _Statements:
         ),
         used_traits=listing(trait_rows, traits.c.name, exists().where(provider_traits.c.trait_id == traits.c.id)),
     )
+
+
+_CLASS_KEY = itemgetter(2)
 
 
 def _inventory_rows() -> Select[Any]:
