@@ -69,8 +69,13 @@ bench: reference ## Measure beside the reference, into docs/performance.md (QUIC
 	@.ci/packages wrk postgresql mariadb
 	@.venv-test/bin/python -m bench $(if $(QUICK),--quick) $(if $(RESUME),--resume) $(if $(WHAT),--rows $(WHAT)) $(ARGUMENTS)
 
-faults soak:
-	@echo "make $@ comes with the work on performance and endurance; until then see tests/storage and tests/simulation"; exit 1
+faults: test-tools ## Kill workers, services and databases under load; ends with FAULTS kills=K acknowledged=N lost=0 ...
+	@.ci/packages $(servers)
+	@$(in-tests) -m faults.run --databases $(DATABASES) $(ARGUMENTS)
+
+soak: test-tools ## Half an hour of claims and searches; ends with SOAK ... growth_mib=G (ARGUMENTS="--minutes M --database NAME")
+	@.ci/packages $(servers)
+	@$(in-tests) -m faults.soak $(ARGUMENTS)
 
 docs: test-tools ## Write the generated reference pages anew
 	@$(in-tests) reference_pages.py

@@ -322,6 +322,28 @@ def test_a_full_disk_is_the_operators_to_see_to(store: Store) -> None:
         assert connection.scalar(select(func.count()).select_from(providers)) == 2
 
 
+SLOW = {
+    "postgresql": ("SET LOCAL statement_timeout = 50", "SELECT pg_sleep(30)"),
+    "mariadb": (
+        "SELECT 1",
+        "SET STATEMENT max_statement_time = 0.05 FOR "
+        "SELECT COUNT(*) FROM traits a, traits b, traits c, traits d WHERE a.name <> d.name",
+    ),
+}
+
+
+@pytest.mark.databases("postgresql", "mariadb")
+def test_a_statement_that_is_cut_off_at_its_time_limit_is_no_mistake_of_ours(store: Store) -> None:
+    def last_long(connection: Connection) -> None:
+        for statement in SLOW[store.dialect.name]:
+            connection.exec_driver_sql(statement)
+
+    with pytest.raises(StorageUnavailable), store.reading() as connection:
+        last_long(connection)
+    with store.reading() as connection:
+        assert connection.scalar(select(func.count()).select_from(providers)) == 0
+
+
 @pytest.mark.databases("postgresql")
 def test_commits_are_synchronous_though_the_server_says_otherwise(store: Store) -> None:
     with store.reading() as connection:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from ullage.model.request import Strategy
+from ullage.operations.turns import Turns
 
 if TYPE_CHECKING:
     from ullage.operations.mirror import Mirror
@@ -30,6 +31,8 @@ class Service:
     committer: Committer
     mirror: Mirror
     search_options: SearchOptions = SearchOptions()
+    searching: Turns = field(default_factory=Turns)
+    """At searching, the writing of a short answer included."""
     incomplete_consumer_project: str = "00000000-0000-0000-0000-000000000000"
     incomplete_consumer_user: str = "00000000-0000-0000-0000-000000000000"
     """Who owns allocations written by clients that name no owner (before 1.8)."""

@@ -134,7 +134,8 @@ class Postgresql(Dialect):
     begin_reading = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",)
     begin_writing = ("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",)
     retryable = frozenset({"40001", "40P01", "55P03"})
-    unavailable = frozenset({"53300", "57P01", "57P02", "57P03"})
+    unavailable = frozenset({"53300", "57014", "57P01", "57P02", "57P03"})
+    """57014: a statement was cut off at its time limit."""
 
     def check_url(self, url: URL) -> None:
         _need_database(url)
@@ -231,7 +232,8 @@ class Mariadb(Dialect):
     begin_writing = ("START TRANSACTION READ WRITE",)
     retryable = frozenset({1020, 1205, 1213})
     """Record changed since last read, lock wait timeout, deadlock (Galera says that of a failed certification, too)."""
-    unavailable = frozenset({1040, 1047, 1053, 1203, 1927})
+    unavailable = frozenset({1040, 1047, 1053, 1203, 1927, 1969})
+    """1969: a statement was cut off at its time limit."""
 
     def check_url(self, url: URL) -> None:
         _need_database(url)

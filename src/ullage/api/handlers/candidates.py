@@ -11,6 +11,7 @@ from ullage.operations import candidates
 def find(call: Call) -> Response:
     """GET /allocation_candidates"""
     request = queries.candidates(call.query, call.version)
-    with in_resources():
-        findings = candidates.find(call.service, request)
-    return candidate_replies.candidates(call, request, findings)
+    with call.service.searching.taken():
+        with in_resources():
+            findings = candidates.find(call.service, request)
+        return candidate_replies.candidates(call, request, findings)

@@ -1,0 +1,1 @@
+"""Kills of workers, services and databases under load, and the proof that no answered write was lost."""
