@@ -109,6 +109,20 @@ def test_callers_share_a_catch_up_only_if_it_begins_after_they_arrived(
     assert statements.count(store.dialect.begin_reading[0]) == 2
 
 
+def test_those_who_wait_share_what_was_read_after_they_arrived(
+    store: Store, mirror: Mirror, committer: Committer
+) -> None:
+    do(committer, CreateProvider(A, "a"))
+    arrivals = [mirror.arrive() for _ in range(3)]
+    with recorded(store) as statements:
+        assert [names(mirror.fresh(each)) for each in arrivals] == [["a"]] * 3
+    assert len([each for each in statements if each.startswith(MARKS)]) == 1
+    do(committer, CreateProvider(B, "b"))
+    late = mirror.arrive()
+    assert names(mirror.fresh(arrivals[0])) == ["a"]  # as it was when that one was due
+    assert names(mirror.fresh(late)) == ["a", "b"]
+
+
 def test_an_error_reaches_all_who_shared_the_catch_up_and_nobody_else(
     store: Store, mirror: Mirror, committer: Committer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

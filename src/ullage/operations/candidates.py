@@ -9,6 +9,7 @@ from dataclasses import replace
 from ullage.engine import search
 from ullage.model.candidate import Findings
 from ullage.model.request import CandidateRequest
+from ullage.operations.mirror import CatchUp
 from ullage.operations.service import Service
 
 SEED_BITS = 63
@@ -16,12 +17,15 @@ SEED_BITS = 63
 logger = logging.getLogger(__name__)
 
 
-def find(service: Service, request: CandidateRequest) -> Findings:
-    """Candidates in the order that the service is set to; raises UnknownResourceClass, UnknownTraits."""
+def find(service: Service, request: CandidateRequest, arrival: CatchUp | None = None) -> Findings:
+    """Candidates in the order that the service is set to; raises UnknownResourceClass, UnknownTraits.
+
+    `arrival`: when the request came, as the mirror told, where it had to wait since.
+    """
     options = service.search_options
     seed = secrets.randbits(SEED_BITS) if options.randomise else request.seed
     asked = replace(request, strategy=options.strategy, seed=seed)
-    findings = search.find(service.mirror.fresh(), asked, options.candidates_max)
+    findings = search.find(service.mirror.fresh(arrival), asked, options.candidates_max)
     if findings.truncated:
         logger.warning("a search was cut short at %d candidates", findings.count)
     return findings

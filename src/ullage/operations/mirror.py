@@ -17,7 +17,7 @@ READ_ATTEMPTS = 3
 logger = logging.getLogger(__name__)
 
 
-class _CatchUp:
+class CatchUp:
     """One reading of what changed, for all who arrived before it began."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Mirror:
     def _reset(self) -> None:
         self._state: tuple[Snapshot, Marks | None] = (Snapshot.empty(), None)
         self._turn = threading.Condition()
-        self._next = _CatchUp()
+        self._next = CatchUp()
         self._is_running = False
 
     def warm(self) -> None:
@@ -61,23 +61,27 @@ class Mirror:
         except Exception as error:  # noqa: BLE001 # whatever it is, nobody has asked yet, and who asks is told
             logger.warning("providers could not be read in advance: %s", error)
 
-    def fresh(self) -> Snapshot:
-        """A snapshot that holds every write that was answered before this call (law 6).
+    def arrive(self) -> CatchUp:
+        """What to give to `fresh` by whoever has to wait before that: all who wait can share one catch-up then."""
+        self._notice_fork()
+        with self._turn:
+            return self._next
+
+    def fresh(self, arrival: CatchUp | None = None) -> Snapshot:
+        """A snapshot that holds every write that was answered before this call, or that arrival (law 6).
 
         Callers share a catch-up only if it begins after they arrived: a running one may have read before the write
         that a newcomer knows of. Raises what reading raises, to all who shared it.
         """
-        if self._process != os.getpid():
-            self._reset()  # forked: locks and the running catch-up are those of threads that are not here
-            self._process = os.getpid()
+        self._notice_fork()
         with self._turn:
-            mine = self._next
+            mine = arrival or self._next
             while self._is_running and not mine.is_over:
                 self._turn.wait()
             if mine.is_over:
                 return mine.result()
             self._is_running = True
-            self._next = _CatchUp()
+            self._next = CatchUp()
         try:
             mine.snapshot = self._caught_up()
         except BaseException as error:
@@ -88,6 +92,11 @@ class Mirror:
                 self._is_running = False
                 self._turn.notify_all()
         return mine.result()
+
+    def _notice_fork(self) -> None:
+        if self._process != os.getpid():
+            self._reset()  # locks and the running catch-up are those of threads that are not here
+            self._process = os.getpid()
 
     def _caught_up(self) -> Snapshot:
         return again(self._store.dialect, self._catch_up, READ_ATTEMPTS)

@@ -11,7 +11,8 @@ from ullage.operations import candidates
 def find(call: Call) -> Response:
     """GET /allocation_candidates"""
     request = queries.candidates(call.query, call.version)
+    arrival = call.service.mirror.arrive()
     with call.service.searching.taken():
         with in_resources():
-            findings = candidates.find(call.service, request)
+            findings = candidates.find(call.service, request, arrival)
         return candidate_replies.candidates(call, request, findings)
