@@ -45,14 +45,8 @@ def running(name: str, parent: Path) -> Iterator[servers.Server]:
             yield servers.Sqlite(folder)
             return
         kind = {"postgresql": Postgresql, "mariadb": Mariadb}[name]
-        server: servers.Daemon = kind(folder, durable=True)
-        server.give_folder()
-        server.initialise()
-        try:
-            server.start()
+        with servers.tended(kind(folder, durable=True)) as server:
             yield server
-        finally:
-            server.stop()
 
 
 def port(url: str) -> str:

@@ -331,15 +331,19 @@ def running(name: str, *, durable: bool = False) -> contextlib.AbstractContextMa
 
 @contextlib.contextmanager
 def _running(make: Callable[[Path], AnyDaemon], *, durable: bool) -> Iterator[AnyDaemon]:
-    with _folder(None if durable else _memory()) as folder:
-        server = make(folder)
-        server.give_folder()
-        server.initialise()
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop()
+    with _folder(None if durable else _memory()) as folder, tended(make(folder)) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def tended(server: AnyDaemon) -> Iterator[AnyDaemon]:
+    """A server in a folder that is there and empty, running until the end."""
+    server.give_folder()
+    server.initialise()
+    with contextlib.ExitStack() as ending:
+        ending.callback(server.stop)
+        server.start()
+        yield server
 
 
 @contextlib.contextmanager

@@ -163,10 +163,12 @@ class Dialect(ABC):
 
     def data(self, columns: Sequence[Column[Any]]) -> FromClause:
         """Rows given as parameters, as a table with columns p0, p1, ... typed like these. SQLite has no such table."""
+        # complete as it is: where `takes_one_row` says so, `many` sends row by row and never comes here
         raise NotImplementedError(f"{self.name} has no tables of parameters")
 
     def parameters(self, columns: Sequence[Column[Any]], rows: Sequence[Row]) -> dict[str, Any]:
         """What to send a statement with that uses `data`."""
+        # complete as it is: where `takes_one_row` says so, `many` sends row by row and never comes here
         raise NotImplementedError(f"{self.name} has no tables of parameters")
 
     def update_statement(self, table: Table, wanted: Sequence[Column[Any]], changed: Sequence[Column[Any]]) -> Update:
