@@ -212,9 +212,8 @@ class Postgresql(Daemon):
         return self._url(name)
 
     def new_ledger_database(self) -> str:
-        template = _name(self._template)
         name = self._new_name()
-        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {_name(self._template)}")
         return self._url(name)
 
     def drop_database(self, url: str) -> None:
@@ -238,7 +237,7 @@ class Postgresql(Daemon):
 
 
 class Mariadb(Daemon):
-    """MariaDB 10.11; its superuser is `root`, without a password."""
+    """MariaDB 10.11; superuser `root`, no password; a tmpdir of its own, since a server that starts clears its tmpdir."""
 
     name = "mariadb"
     user = "mysql"
@@ -253,6 +252,7 @@ class Mariadb(Daemon):
         options = [f"--datadir={self.folder}/data", f"--socket={self.folder}/socket", f"--pid-file={self.folder}/pid"]
         options += ["--bind-address=127.0.0.1", f"--port={self.port}", "--skip-name-resolve", "--max-connections=200"]
         options += ["--innodb-buffer-pool-size=64M", "--innodb-log-file-size=32M", "--performance-schema=OFF"]
+        options += [f"--tmpdir={self.folder}"]
         if not self.durable:
             options += ["--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync"]
             options += ["--skip-innodb-doublewrite"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -67,6 +68,17 @@ def test_a_durable_server_keeps_what_was_committed_through_a_crash(name: str) ->
         with store.reading() as connection:
             assert connection.scalar(select(func.count()).select_from(providers)) == 1
         store.close()
+
+
+@pytest.mark.skipif("mariadb" not in DAEMONS, reason="DATABASES leaves MariaDB out")
+def test_a_server_keeps_its_temporary_tables_to_itself() -> None:
+    with servers.running("mariadb") as server:
+        assert isinstance(server, servers.Daemon)
+        with (
+            contextlib.closing(Store.open(server.new_database())) as store,
+            store.engine.connect() as connection,
+        ):
+            assert Path(connection.exec_driver_sql("SELECT @@tmpdir").scalar_one()) == server.folder
 
 
 @pytest.mark.parametrize("name", DAEMONS)
