@@ -237,7 +237,7 @@ class Postgresql(Daemon):
 
 
 class Mariadb(Daemon):
-    """MariaDB 10.11; superuser `root`, no password; a tmpdir of its own, since a server that starts clears its tmpdir."""
+    """MariaDB 10.11; superuser `root`, no password; a tmpdir of its own, since each server that starts clears its."""
 
     name = "mariadb"
     user = "mysql"
