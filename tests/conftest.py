@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import planted
 import pytest
 import servers
 
@@ -15,6 +17,8 @@ Servers = Callable[[str], servers.Server]
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    logging.getLogger().addHandler(planted.GREP)
+    logging.getLogger("ullage").setLevel(logging.INFO)
     config.addinivalue_line("markers", "databases(*names): the test is about these databases and leaves out the others")
 
 
@@ -24,6 +28,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """No test may end with a planted secret in a log."""
+    planted.GREP.require_none()
 
 
 def _concerns(item: pytest.Item) -> bool:

@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
+import planted
 import psycopg
 import pymysql
 from pymysql.constants import CLIENT
@@ -233,7 +234,7 @@ class Postgresql(Daemon):
             connection.execute(statement.encode())
 
     def _url(self, database: str) -> str:
-        return f"postgresql://ullage@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://ullage:{planted.PASSWORD}@127.0.0.1:{self.port}/{database}"
 
 
 class Mariadb(Daemon):
@@ -381,8 +382,7 @@ def need(program: Path | None, product: str, package: str) -> Path:
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        return int(probe.getsockname()[1])
 
 
 def _upgraded(url: str) -> str:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import planted
 
 START_SECONDS_MAX = 60.0
-HEADERS = {"x-auth-token": "admin", "openstack-api-version": "placement 1.39"}
+HEADERS = {"x-auth-token": "admin", "openstack-api-version": "placement 1.39", **planted.HEADERS}
 
 
 def free_port() -> int:
@@ -26,6 +27,9 @@ def free_port() -> int:
 
 class UllageServer:
     """A running `ullage serve` with these options (named as in settings); it ends with the block."""
+
+    finished_log = ""
+    """All that the process had printed when it ended."""
 
     def __init__(self, database: str, *, port: int | None = None, **options: Any) -> None:
         self.port = port or free_port()
@@ -50,7 +54,9 @@ class UllageServer:
         self._process.terminate()
         self._process.wait(30)
         self._log.close()
+        self.finished_log = self.log()
         self._folder.cleanup()
+        planted.require_none(self.finished_log)
 
     @property
     def process(self) -> subprocess.Popen[bytes]:

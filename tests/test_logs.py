@@ -31,7 +31,7 @@ def test_an_exception_is_shown_below_its_line() -> None:
         record.exc_info = (ValueError, error, error.__traceback__)
     first, *_, last = logs.Formatter().format(record).split("\n")
     assert first.endswith(" a")
-    assert last == "ValueError: no"
+    assert last == "  ValueError: no"
 
 
 def test_the_writer_loses_no_line_of_many_threads_and_mixes_none() -> None:

@@ -21,7 +21,8 @@ FUNCTION_LINES_MAX = 60
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "model": frozenset(),
     "settings": frozenset({"model"}),
-    "logs": frozenset(),
+    "redaction": frozenset(),
+    "logs": frozenset({"redaction"}),
     "engine": frozenset({"model"}),
     "ledger": frozenset({"model"}),
     "storage": frozenset({"model", "engine", "ledger"}),

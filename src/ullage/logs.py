@@ -7,7 +7,10 @@ import sys
 import threading
 import time
 from collections import deque
-from typing import TextIO
+from types import TracebackType
+from typing import Any, TextIO
+
+from ullage import redaction
 
 FLUSH_SECONDS_MAX = 2.0
 PAUSE_SECONDS = 0.02
@@ -28,6 +31,35 @@ def configure(level: str, handler: logging.Handler | None = None) -> None:
     logger.setLevel(level.upper())
 
 
+SERVER_LOGGING: dict[str, Any] = {
+    "handlers": {},
+    "formatters": {},
+    "loggers": {
+        "_granian": {"handlers": [], "propagate": True},
+        "granian.access": {"handlers": [], "propagate": False},
+    },
+}
+"""What makes the HTTP server's own lines go where those of other libraries go."""
+
+
+def take_over() -> None:
+    """Let the lines of all libraries, their warnings, and what nobody caught go through the same sink."""
+    root = logging.getLogger()
+    root.handlers = logging.getLogger("ullage").handlers
+    root.setLevel(logging.WARNING)
+    logging.captureWarnings(True)
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda arguments: _uncaught(arguments.exc_type, arguments.exc_value, arguments.exc_traceback)
+    sys.unraisablehook = lambda given: _uncaught(given.exc_type, given.exc_value, given.exc_traceback)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    if issubclass(kind, SystemExit | KeyboardInterrupt):
+        return
+    logging.getLogger("ullage").critical("nobody caught this", exc_info=(kind, error or kind(), trace))
+    flush()
+
+
 def flush() -> None:
     """Wait, but not for long, until what has been logged is written."""
     for handler in logging.getLogger("ullage").handlers:
@@ -35,7 +67,11 @@ def flush() -> None:
 
 
 class Formatter(logging.Formatter):
-    """`2026-01-31T12:00:00.123Z INFO ullage.request ...`; the text of a second is made once."""
+    """`2026-01-31T12:00:00.123Z INFO ullage.request ...`; the text of a second is made once.
+
+    This is the sink: nothing is written that has not come through here. A record is one line, however its message was
+    made; an exception follows it in lines that begin with blanks, which no record does.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,8 +83,9 @@ class Formatter(logging.Formatter):
         if whole != second:
             text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
             self._second = (whole, text)  # one assignment, so that no thread sees half of it
-        line = f"{text}.{int(record.msecs):03d}Z {record.levelname} {record.name} {record.getMessage()}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        message = redaction.clean(record.getMessage())
+        line = f"{text}.{int(record.msecs):03d}Z {record.levelname} {record.name} {message}"
+        return "\n".join((line, *redaction.told(record.exc_info[1]))) if record.exc_info else line
 
 
 class WriterHandler(logging.Handler):

@@ -18,7 +18,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer as Server
 
-from ullage import logs
+from ullage import logs, redaction
 from ullage.api.app import App
 from ullage.api.rsgi import Entry
 from ullage.api.streaming import STREAMS_MAX
@@ -48,6 +48,7 @@ PAUSE_FORGOTTEN_SECONDS = 60.0
 def serve(settings: Settings) -> None:
     """Answer requests until SIGTERM or SIGINT; raises SettingsError if the address cannot be listened on."""
     logs.configure(settings.log_level)
+    _guard_logs(settings)
     _require_free(settings.host, settings.port)
     _upgrade(settings.database)
     connections_max = _connections(settings.connections_max)
@@ -62,6 +63,12 @@ def serve(settings: Settings) -> None:
         time.sleep(pause_seconds)
         if server.interrupt_signal:  # it came during the pause, when nobody watched for it
             return
+
+
+def _guard_logs(settings: Settings) -> None:
+    """Hide the secrets of the settings in every line, and let no line pass by the sink."""
+    redaction.hide(settings.secrets())
+    logs.take_over()
 
 
 class Pauses:
@@ -118,6 +125,7 @@ def _server(settings: Settings, connections_max: int) -> Server:
         backlog=BACKLOG,
         backpressure=connections_max,
         log_level=LogLevels(settings.log_level),
+        log_dictconfig=logs.SERVER_LOGGING,
         respawn_failed_workers=True,
         workers_kill_timeout=settings.stop_seconds_max,
     )
@@ -140,6 +148,7 @@ def _run(server: Server, settings: Settings) -> bool:
 def _entry(settings: Settings) -> Any:  # Granian looks for __rsgi__, which its types do not say
     """What a worker process runs; called in it."""
     logs.configure(settings.log_level, logs.WriterHandler(sys.stderr))
+    _guard_logs(settings)
     sys.setswitchinterval(SWITCH_SECONDS)
     return Entry(partial(_application, settings), settings, logs.flush)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 ENVIRONMENT_PREFIX = "ULLAGE_"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -168,6 +168,11 @@ class Settings:
             for each in fields(self)
         }
 
+    def secrets(self) -> tuple[str, ...]:
+        """What no log line may show: secret options, of URLs the password."""
+        values = [str(getattr(self, name)) for name, about in OPTIONS.items() if about.is_secret]
+        return tuple(secret for value in values for secret in _secrets_of(value))
+
 
 OPTIONS: Mapping[str, Option] = MappingProxyType({each.name: each.metadata["option"] for each in fields(Settings)})
 """Every option by its name."""
@@ -196,6 +201,16 @@ def load(
         raise SettingsError(f"option {unknown[0]}: there is none of this name. Accepted: {', '.join(OPTIONS)}.")
     values.update({name: value for name, value in overrides.items() if value is not None})
     return Settings(**values)
+
+
+def _secrets_of(value: str) -> tuple[str, ...]:
+    if "://" not in value:
+        return (value,)
+    try:
+        parts = urlsplit(value)
+        return tuple(filter(None, (parts.password, *parse_qs(parts.query).get("password", ()))))
+    except ValueError:
+        return (value,)
 
 
 def masked(url: str) -> str:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+import planted
+
 from ullage.api.app import App
 from ullage.api.http import Call, Request, Response, Route
 from ullage.api.versions import Feature
@@ -13,7 +15,7 @@ from ullage.model.errors import ProviderMissing
 from ullage.settings import Settings
 from ullage.wiring import build_service
 
-ADMIN = {"x-auth-token": "admin"}
+ADMIN = {"x-auth-token": "admin", **planted.HEADERS}
 JSON = {"content-type": "application/json"}
 
 

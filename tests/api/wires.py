@@ -6,8 +6,11 @@ import re
 import socket
 from types import TracebackType
 
+import planted
+
 PATIENCE_SECONDS = 60
 HEAD = b"Host: example.org\r\nX-Auth-Token: admin\r\nContent-Type: application/json\r\n"
+HEAD += f"X-Service-Token: {planted.TOKEN}\r\n".encode()
 
 
 class Wire:
