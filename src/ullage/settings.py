@@ -112,6 +112,13 @@ class Settings:
         minimum=1,
         maximum=10_000_000,
     )
+    search_work_max: int = option(
+        1_800_000,
+        "The work that one search may take, counted in looks at a choice of about half a microsecond; a search that "
+        "has not found what was wanted by then is answered 400, and what to narrow.",
+        minimum=1000,
+        maximum=1_000_000_000,
+    )
     candidates_strategy: str = option(
         "depth-first",
         "The order of allocation candidates: all of one tree first, or one of each tree in turn.",

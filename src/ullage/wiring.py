@@ -23,6 +23,7 @@ def build_service(settings: Settings) -> Service:
         mirror=Mirror(store),
         search_options=SearchOptions(
             candidates_max=settings.candidates_max,
+            work_max=settings.search_work_max,
             strategy=Strategy(settings.candidates_strategy),
             randomise=settings.candidates_randomise,
         ),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ullage.api import queries
-from ullage.api.queries import GROUPS_MAX, TERMS_MAX, TraitQuestion, UsageQuestion
+from ullage.api.queries import GROUPS_MAX, SUBTREES_MAX, TERMS_MAX, TraitQuestion, UsageQuestion
 from ullage.api.query_shapes import Query
 from ullage.api.versions import Microversion
 from ullage.model.allocation import NOT_SAID
@@ -257,6 +257,12 @@ def test_a_bad_question_for_candidates_is_refused_in_known_words(minor: int, tex
         (36, "required1=T", MissingQuestion, "There must be at least one resources or resources[$S] parameter."),
         (36, "resources1=VCPU:1&required2=T", BadQuestion, "should be specified in `same_subtree` query param"),
         (36, f"resources1=VCPU:1&in_tree={A}", BadQuestion, "should be specified in `same_subtree` query param"),
+        (
+            36,
+            "&".join(f"same_subtree=A,{number}" for number in range(SUBTREES_MAX + 1)),
+            BadQuestion,
+            "more than 64 different `same_subtree`",
+        ),
         (36, "resources1=VCPU:1&same_subtree=2", BadQuestion, "Real suffixes should be specified in `same_subtree`"),
     ],
 )

@@ -9,7 +9,7 @@ from engine_fleets import Fleet, allocations, givers, mapped, wanted
 
 from ullage.engine.block import BLOCK_SIZE
 from ullage.engine.effort import Effort
-from ullage.engine.search import search
+from ullage.engine.search import find, search
 from ullage.model.candidate import Answer, ProviderSummary, ResourceSummary, Step
 from ullage.model.inventory import RATIO_MAX, Inventory
 from ullage.model.request import CandidateRequest, GroupPolicy, RequestGroup, Strategy
@@ -168,10 +168,25 @@ def test_wide_candidates_count_for_more() -> None:
 
 def test_work_that_runs_out_is_told() -> None:
     fleet = trees(4, 3)
-    effort = Effort(fruitless_left=20)
-    answer = search(fleet.snapshot(), CandidateRequest(groups(4), GroupPolicy.ISOLATE), effort=effort)
-    assert answer.candidates == ()
-    assert answer.truncated
+    asked = CandidateRequest(groups(4), GroupPolicy.ISOLATE)
+    found = find(fleet.snapshot(), asked, effort=Effort(20))
+    assert found.count == 0
+    assert found.truncated
+    assert found.gave_up
+
+
+def test_a_search_whose_limit_is_reached_did_not_give_up() -> None:
+    snapshot = trees(4, 3).snapshot()
+    asked = CandidateRequest(groups(2), GroupPolicy.ISOLATE)
+    effort = Effort()
+    everything = find(snapshot, asked, effort=effort)
+    assert (everything.truncated, everything.gave_up) == (False, False)
+    cut = find(snapshot, asked, effort=Effort(effort.done // 2))
+    assert 0 < cut.count < everything.count
+    assert (cut.truncated, cut.gave_up) == (True, True)
+    assert not find(snapshot, replace(asked, limit=cut.count), effort=Effort(effort.done // 2)).gave_up
+    ceiling = find(snapshot, asked, candidates_max=2, effort=Effort(effort.done // 2))
+    assert (ceiling.truncated, ceiling.gave_up) == (True, False)
 
 
 # The trail

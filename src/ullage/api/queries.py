@@ -1,7 +1,8 @@
 """Query strings to questions, by version.
 
-Every question is bounded: at most GROUPS_MAX request groups and TERMS_MAX names, uuids and amounts in all of them
-together, suffixes of at most 64 characters. That is far above what clients ask and bounds what a search can cost.
+Every question is bounded: at most GROUPS_MAX request groups, SUBTREES_MAX subtrees, TERMS_MAX names, uuids and
+amounts in all groups together, suffixes of at most 64 characters. That is far above what clients ask and bounds what
+a search can cost.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ullage.model.errors import BadInput, BadQuestion, MissingQuestion, Repeated
 from ullage.model.request import CandidateRequest, GroupPolicy, LabelFilter, ProviderFilter, RequestGroup
 
 GROUPS_MAX = 256
+SUBTREES_MAX = 64
 TERMS_MAX = 4096
 LIMIT_DIGITS_MAX = 18
 NO_LABELS = LabelFilter()
@@ -146,6 +148,8 @@ def _same_subtrees(query: Query) -> tuple[frozenset[str], ...]:
         if "" in suffixes:
             raise BadQuestion("Empty string (unsuffixed group) can not be specified in `same_subtree`")
         subtrees[suffixes] = None
+        if len(subtrees) > SUBTREES_MAX:
+            raise BadQuestion(f"Invalid query string parameters: more than {SUBTREES_MAX} different `same_subtree`")
     return tuple(subtrees)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from ullage.engine.block import Integers, Mask
 from ullage.engine.choices import Gatherer
 from ullage.engine.combine import Walk
-from ullage.engine.effort import DUPLICATES_MAX, FREE_PER_PROVIDER, VISIT, Effort
+from ullage.engine.effort import DUPLICATES_MAX, FOUND_AT_ONCE, VISIT, Effort
 from ullage.engine.few import FEW_MAX, FewAssignments, are_independent
 from ullage.engine.lineage import Lineage
 from ullage.engine.rules import Anchor, Assignment
@@ -70,8 +70,7 @@ class Candidates:
     ) -> Iterator[Found]:
         round_: list[Iterator[Assignment]] = []
         for visit in visits:
-            if self._effort.left <= 0:
-                self._effort.truncated = True
+            if self._effort.gave_up():
                 break
             if not isinstance(visit, Anchor):
                 yield visit
@@ -133,7 +132,7 @@ class Candidates:
             elif assignment not in self._shared_sets:
                 self._shared_sets.add(assignment)
                 yield assignment
-        self._effort.spend(VISIT + few.count, answers * FREE_PER_PROVIDER)
+        self._effort.spend(VISIT + few.count + len(self._survey.slots) + answers * FOUND_AT_ONCE)
 
     def _walked(self, anchor: Anchor) -> Iterator[Assignment]:
         seen: set[Hashable] = set()

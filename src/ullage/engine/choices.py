@@ -16,6 +16,14 @@ from ullage.engine.survey import Survey
 ROOM_MAX = 2**53
 """Where doubles stop counting by one; no request asks for as much."""
 
+PORTION_MAX = 100_000
+"""After so many choices the anchors that have them are given before more are gathered: with everybody sharing with
+everybody, one alone may have as many."""
+
+
+Gathered = tuple[int, tuple[tuple[int, ...], ...], frozenset[int]]
+"""A root key, the choices of each slot under it, and the aggregates in which others share with its tree."""
+
 
 class Gatherer:
     """Makes anchors for one search."""
@@ -47,11 +55,22 @@ class Gatherer:
                 by_tree[id(slot.own)] = _by_tree(slot.own, members, positions, bounds)
         own = [by_tree[id(slot.own)] for slot in self._survey.slots]
         served = [self._served_by(tree) for tree in trees]
-        choices = [
-            self._choices(key, served[number], [some[number] for some in own]) for number, key in enumerate(keys)
-        ]
+        portion: list[Gathered] = []
+        width = 0
+        for number, (key, by) in enumerate(zip(keys, served, strict=True)):
+            choices = self._choices(key, by, [some[number] for some in own])
+            portion.append((key, choices, by))
+            width += sum(map(len, choices))
+            if width > PORTION_MAX:
+                yield from self._filled(portion)
+                portion, width = [], 0
+        yield from self._filled(portion)
+
+    def _filled(self, portion: Sequence[Gathered]) -> Iterator[Anchor]:
+        """The anchors of some root keys, choices, and aggregates through which they are served."""
+        choices = [some for _, some, _ in portion]
         room = {class_key: self._room(class_key, choices) for class_key in self._survey.rules.contended}
-        for key, some, by in zip(keys, choices, served, strict=True):
+        for key, some, by in portion:
             yield self._anchor(key, some, by, room)
 
     def _choices(self, key: int, served_by: frozenset[int], own: Sequence[list[int]]) -> tuple[tuple[int, ...], ...]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ullage.engine.block import NO_KEY
-from ullage.engine.effort import CHECKED_FROM, FREE_PER_PROVIDER, FRUITLESS_AT_ANCHOR_MAX, TROUBLE, VISIT, Effort
+from ullage.engine.effort import CHECKED_FROM, FOUND_WALKING, FRUITLESS_AT_ANCHOR_MAX, TROUBLE, VISIT, Effort
 from ullage.engine.lineage import Lineage, in_one_subtree
 from ullage.engine.matching import seats_all
 from ullage.engine.rules import Anchor, Assignment, Rules
@@ -59,7 +59,13 @@ class Walk:
         self._distinct = distinct
         self._sharing = sharing
         self._room = {class_key: dict(left) for class_key, left in anchor.room.items()}
-        choices, self._tops = _struck_out(rules, anchor, lineage)
+        effort.spend(sum(len(anchor.choices[slot]) for slots in rules.subtrees for slot in slots))
+        self._is_unaffordable = effort.gave_up()
+        choices, self._tops = (
+            (anchor.choices, [frozenset()] * len(rules.subtrees))
+            if self._is_unaffordable
+            else _struck_out(rules, anchor, lineage)
+        )
         self.is_hopeless = not all(choices)
         """Whether some slot has no choice left, before any was tried."""
         self.is_finished = False
@@ -71,7 +77,9 @@ class Walk:
         count = len(self._seats)
         self._depths = sorted(range(count), key=lambda depth: self._seats[depth].slot)
         """By slot, where it is in the order of the walk."""
-        self._tries = VISIT + self._width // 4
+        self._tries = VISIT + self._width // 2
+        self._try_costs = len(rules.subtrees) // 4
+        """What judging a choice by trees counts for, besides the look at it."""
         self._next = [0] * count
         self._stop = [0] * count
         self._found = [0] * count
@@ -93,14 +101,15 @@ class Walk:
         self, accept: Callable[[Assignment], bool], refusals_max: int | None = None
     ) -> Iterator[Assignment]:
         """Those assignments that `accept` takes. Gives up after so many refusals in a row, if a number is said."""
+        if self._is_unaffordable:
+            return
         if self.is_hopeless or (self._width > CHECKED_FROM and not self._can_complete(0)):
             self.is_finished = True
-            self._flush(free=0)
+            self._flush()
             return
         last = len(self._seats) - 1
         back = self._last_giving() if self._distinct else last
         refusals = depth = 0
-        free = self._width  # the first answer may cost a look at every choice
         self._enter(0)
         while not self._is_exhausted():
             if not self._take_next(depth):
@@ -121,18 +130,19 @@ class Walk:
                     self._give_back(taken)
                 depth = back
                 if accept(assignment):
-                    self._flush(free + FREE_PER_PROVIDER * (last + 1))
-                    free = refusals = 0
+                    self._tries += FOUND_WALKING
+                    self._flush()
+                    refusals = 0
                     yield assignment
                     continue
                 self.left_out = True
                 self._tries += last + 1
                 refusals += 1
                 if not self._distinct:
-                    self._flush(FREE_PER_PROVIDER * (last + 1))  # only what was given is refused here, and once
+                    self._flush()  # only what was given is refused here, and once
                 elif refusals_max is not None and refusals > refusals_max:
                     break
-        self._flush(free=0)
+        self._flush()
 
     # Preparation
 
@@ -235,6 +245,7 @@ class Walk:
         while (place := self._first_with_room(seat, place, stop)) < stop:
             provider = seat.choices[place]
             place += 1
+            self._tries += self._try_costs
             if not self._has_tree_rules or self._suits_tree(depth, seat, provider):
                 self._tries += place - start
                 self._next[depth] = place
@@ -329,8 +340,8 @@ class Walk:
         tries = self._tries + self._lineage.steps // 4
         return tries > FRUITLESS_AT_ANCHOR_MAX + 10 * self._width or tries > self._effort.left
 
-    def _flush(self, free: int) -> None:
-        self._effort.spend(self._tries + self._lineage.steps // 4, free)
+    def _flush(self) -> None:
+        self._effort.spend(self._tries + self._lineage.steps // 4)
         self._tries = self._lineage.steps = 0
 
     def _can_complete(self, depth: int) -> bool:

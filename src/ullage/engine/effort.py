@@ -4,40 +4,55 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FRUITLESS_MAX = 2_000_000
-"""Tries of a choice in a whole search that led to no answer: about a second or two."""
-TRIES_MAX = 20_000_000
-"""All tries of a search, fruitful or not: some ten seconds for the largest answers from the widest trees."""
+WORK_MAX = 1_800_000
+"""What a search may do, found or not: a second at the worst. A unit is a look at one choice, about half a
+microsecond; what costs more counts for more."""
 FRUITLESS_AT_ANCHOR_MAX = 100_000
-"""The same under one anchor, so that one hopeless tree does not use up what the others need; and ten looks at every
-choice of every slot on top, for trees that are as wide as that."""
-FREE_PER_PROVIDER = 16
-"""Tries that an answer may cost for every provider that it names before they count as fruitless."""
+"""Tries under one anchor without an answer, so that one hopeless tree does not use up what the others need; and ten
+looks at every choice of every slot on top, for trees that are as wide as that."""
 TROUBLE = 4
 """After so many looks at every choice of every slot without an answer, each further step is checked by a matching."""
 CHECKED_FROM = 48
 """Choices of all slots from which on one matching is tried before the first step."""
 VISIT = 8
-"""What visiting an anchor counts for, besides a quarter of a try for every choice there is under it."""
+"""What visiting an anchor counts for, besides half a try for every choice there is under it."""
+FOUND_WALKING, FOUND_AT_ONCE = 30, 10
+"""What an answer counts for, besides the tries that led to it."""
 DUPLICATES_MAX = 64
 """After so many assignments in a row that repeat allocations, the rest are left to the walk of permutations."""
+ROWS_PER_UNIT = 2048
+"""So many providers are judged by one condition in the time of one try, since that is done by columns."""
+MEMBERS_PER_UNIT = 512
+"""So many members of one trait or aggregate are marked in that time."""
+SHARING_PER_UNIT = 3
+"""So many sharing providers are listed by an aggregate of theirs in that time."""
 
 
 @dataclass
 class Effort:
-    """The work of one search. `truncated` says that something was given up."""
+    """The work of one search, counted and not timed, so that it is the same wherever it is done."""
 
-    fruitless_left: int = FRUITLESS_MAX
+    left: int = WORK_MAX
+    """How much may still be done; at none, the search must come to an end."""
     truncated: bool = False
-    tries: int = 0
-    """All tries, for whoever wants to count the work of a search."""
+    """Something was given up."""
+    done: int = 0
+    """All that was done."""
 
     @property
-    def left(self) -> int:
-        """How many tries may still be spent; at none, the search must come to an end."""
-        return min(self.fruitless_left, TRIES_MAX - self.tries)
+    def is_spent(self) -> bool:
+        return self.left <= 0
 
-    def spend(self, tries: int, free: int = 0) -> None:
-        """Count tries, all but the free ones as fruitless."""
-        self.tries += tries
-        self.fruitless_left -= max(0, tries - free)
+    def spend(self, work: int) -> None:
+        """Count work that was done."""
+        self.done += work
+        self.left -= work
+
+    def judge(self, providers: int, labels: int, conditions: int) -> None:
+        """Count the judging of all providers by some conditions, and by some traits and aggregates."""
+        self.spend(providers * conditions // ROWS_PER_UNIT + providers * labels // MEMBERS_PER_UNIT)
+
+    def gave_up(self) -> bool:
+        """Whether nothing may be done any more; if so, something is given up."""
+        self.truncated = self.truncated or self.is_spent
+        return self.is_spent

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ullage.engine.asked import AskedGroup, Demand, Labels
 from ullage.engine.block import Integers, Mask
 from ullage.engine.constraints import PER_PROVIDER, PER_SHARING, PER_TREE, has_room, labelled, narrow, note
+from ullage.engine.effort import SHARING_PER_UNIT, Effort
 from ullage.engine.snapshot import Snapshot
 from ullage.engine.trees import roots_of
 from ullage.model.candidate import Step
@@ -45,6 +46,8 @@ class Sharing:
 
     by_aggregate: Mapping[int, tuple[int, ...]]
     """Aggregate key -> sharing providers in it, sorted: they serve every tree with any member in that aggregate."""
+    size: int
+    """How many providers by how many aggregates: what it takes to go through them."""
     keys: frozenset[int]
     """All of them. One that is in no aggregate serves its own tree only, as any provider does, and is not here."""
 
@@ -62,7 +65,7 @@ class Sharing:
         """Providers by the aggregates that they share in; empty aggregates are left out."""
         listed = {aggregate: tuple(keys) for aggregate, keys in by_aggregate.items()}
         kept = {aggregate: keys for aggregate, keys in listed.items() if keys}
-        return Sharing(kept, frozenset(chain.from_iterable(kept.values())))
+        return Sharing(kept, sum(map(len, kept.values())), frozenset(chain.from_iterable(kept.values())))
 
     def served(self, snapshot: Snapshot) -> Mask:
         """The roots of the trees that may be served."""
@@ -129,14 +132,15 @@ class Fleet:
     everybody: Mask
     sharing: Mask | None
     """The providers that share; None if nobody does."""
+    effort: Effort
 
     @staticmethod
-    def of(snapshot: Snapshot) -> Fleet:
+    def of(snapshot: Snapshot, effort: Effort) -> Fleet:
         everybody = snapshot.everybody()
         if snapshot.sharing_trait is None:
-            return Fleet(snapshot, everybody, None)
+            return Fleet(snapshot, everybody, None, effort)
         sharing = labelled(snapshot, "trait_index", Labels("", (snapshot.sharing_trait,)), everybody)
-        return Fleet(snapshot, everybody, sharing if sharing.any() else None)
+        return Fleet(snapshot, everybody, sharing if sharing.any() else None, effort)
 
     def slot(self, suffix: str, demands: tuple[Demand, ...], own: Mask, shared: Mask) -> WideSlot:
         """A slot that providers of `own` may fill in their trees, and those of `shared` that share in others."""
@@ -144,8 +148,17 @@ class Fleet:
         if self.sharing is None:
             return WideSlot(Slot(suffix, demands, packed, NOBODY_SHARES), own, None)
         sharing = Sharing.of(self.snapshot, shared & self.sharing)
+        self.effort.spend(sharing.size // SHARING_PER_UNIT)
+        self.effort.judge(len(self.snapshot), len(sharing.by_aggregate) and 1, 3)
         served = sharing.served(self.snapshot) if sharing.by_aggregate else None
         return WideSlot(Slot(suffix, demands, packed, sharing), own, served)
+
+    def judge(self, group: AskedGroup) -> None:
+        """Count the work of judging everybody for a group."""
+        filters = (group.traits, group.member_of)
+        labels = sum(len(some.keys) for each in filters for some in (*each.required, *each.forbidden))
+        conditions = sum(len(each.required) + len(each.forbidden) for each in filters) + len(group.demands) + 2
+        self.effort.judge(len(self.snapshot), labels, conditions)
 
     @property
     def has_choices(self) -> bool:
@@ -155,6 +168,7 @@ class Fleet:
 
 def suffixed_slot(fleet: Fleet, suffix: str, group: AskedGroup, trail: list[Step]) -> WideSlot:
     """The slot of a suffixed group; its mask is empty if no provider satisfies it."""
+    fleet.judge(group)
     own = narrow(PER_PROVIDER, fleet.snapshot, group, fleet.everybody, suffix, trail)
     return fleet.slot(suffix, group.demands, own, own)
 
@@ -162,6 +176,7 @@ def suffixed_slot(fleet: Fleet, suffix: str, group: AskedGroup, trail: list[Step
 def unsuffixed_slots(fleet: Fleet, group: AskedGroup, trail: list[Step]) -> Iterable[WideSlot]:
     """The slots of the unsuffixed group, class by class."""
     snapshot = fleet.snapshot
+    fleet.judge(group)
     own = narrow(PER_TREE, snapshot, group, fleet.everybody, UNSUFFIXED, trail)
     shared = snapshot.nobody()
     if fleet.sharing is not None and not group.in_tree:

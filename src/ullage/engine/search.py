@@ -44,7 +44,7 @@ def find(
     """
     effort = effort or Effort()
     trail: list[Step] = []
-    surveyed = survey(snapshot, request, trail)
+    surveyed = survey(snapshot, request, trail, effort)
     made = Candidates(snapshot, surveyed, request, effort)
     found = _Found()
     is_cut = found.gather(made, request.limit, _ceiling(candidates_max, len(surveyed.slots)))
@@ -52,12 +52,15 @@ def find(
         trail.append(Step(None, "fits_together", made.fitting + found.trees_of_one))
     writer = CandidateWriter(snapshot, surveyed.slots)
     giving = [slot for slot, demands in enumerate(surveyed.rules.demands) if demands]
+    # A few trees that are too hard to pack say nothing against what was found elsewhere.
+    gave_up = effort.truncated and not is_cut and found.count != request.limit and (effort.is_spent or not found.count)
     return Findings(
         found.count,
         lambda: found.candidates(writer),
         lambda: summaries(snapshot, found.providers(giving), request.nested),
         tuple(trail),
         is_cut or effort.truncated,
+        gave_up,
     )
 
 

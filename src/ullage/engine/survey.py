@@ -11,6 +11,7 @@ import numpy as np
 from ullage.engine.asked import AskedGroup, AskedRoot, Labels, asked_group, asked_traits
 from ullage.engine.block import Integers, Mask
 from ullage.engine.constraints import PER_ROOT, has_room_for_sum, labelled, narrow, note
+from ullage.engine.effort import SHARING_PER_UNIT, Effort
 from ullage.engine.groups import UNSUFFIXED, Fleet, Slot, WideSlot, suffixed_slot, unsuffixed_slots
 from ullage.engine.repetition import first_of_each_kind
 from ullage.engine.rules import Rules
@@ -80,14 +81,17 @@ class _Ground:
         return note(trail, wide.slot.suffix, "tree_offers", wide.slot.demands, self.anchors) > 0
 
 
-def survey(snapshot: Snapshot, request: CandidateRequest, trail: list[Step]) -> Survey:
-    """Judge all providers. Raises UnknownResourceClass and UnknownTraits. Writes every step into `trail`."""
+def survey(snapshot: Snapshot, request: CandidateRequest, trail: list[Step], effort: Effort) -> Survey:
+    """Judge all providers. Raises UnknownResourceClass and UnknownTraits. Writes every step into `trail`.
+
+    Finds nothing, and says so in `effort`, if that is spent on the way.
+    """
     asked = _Asked.of(snapshot, request)
     anchors = narrow(PER_ROOT, snapshot, asked.root, roots(snapshot), None, trail)
     ground = _Ground(snapshot, anchors, snapshot.nobody(), snapshot.nobody(), snapshot.nobody())
-    if not anchors.any() or not _fill(ground, asked, trail):
+    if not anchors.any() or not _fill(ground, asked, trail, effort):
         return NOTHING
-    if not _have_traits_together(ground, asked.trait_sets, trail):
+    if not _have_traits_together(ground, asked.trait_sets, trail, effort):
         return NOTHING
     rules = _rules(request, ground.slots, len(asked.trait_sets))
     if not any(rules.demands):
@@ -98,11 +102,13 @@ def survey(snapshot: Snapshot, request: CandidateRequest, trail: list[Step]) -> 
     return Survey(tuple(ground.slots), rules, asked.trait_sets, positions, plain.reshape(-1)[positions])
 
 
-def _fill(ground: _Ground, asked: _Asked, trail: list[Step]) -> bool:
+def _fill(ground: _Ground, asked: _Asked, trail: list[Step], effort: Effort) -> bool:
     """Judge the slots of all groups, in their order; whether any anchor is left. Stops when none is."""
-    fleet = Fleet.of(ground.snapshot)
+    fleet = Fleet.of(ground.snapshot, effort)
     known: dict[AskedGroup, tuple[Slot, list[Step]]] = {}
     for suffix, group in asked.groups:
+        if effort.gave_up():
+            return False
         if suffix == UNSUFFIXED:
             if not all(ground.add(wide, trail) for wide in unsuffixed_slots(fleet, group, trail)):
                 return False
@@ -118,15 +124,19 @@ def _fill(ground: _Ground, asked: _Asked, trail: list[Step]) -> bool:
     return True
 
 
-def _have_traits_together(ground: _Ground, trait_sets: Sequence[Labels], trail: list[Step]) -> bool:
+def _have_traits_together(ground: _Ground, trait_sets: Sequence[Labels], trail: list[Step], effort: Effort) -> bool:
     """Keep the roots under which somebody for the unsuffixed group has each of the traits; whether any is left."""
     snapshot = ground.snapshot
+    effort.judge(len(snapshot), sum(len(traits.keys) for traits in trait_sets), 3 * len(trait_sets))
     for traits in trait_sets:
+        if effort.gave_up():
+            return False
         own = labelled(snapshot, "trait_index", traits, ground.unsuffixed) & ground.unsuffixed
         found = roots_of(snapshot, own)
         for slot in ground.slots:
             if not slot.is_suffixed and slot.sharing.by_aggregate:
                 found = found | slot.sharing.with_any(snapshot, traits).served(snapshot)
+                effort.spend(slot.sharing.size // SHARING_PER_UNIT)
         ground.anchors = ground.anchors & found
         if note(trail, UNSUFFIXED, "has_trait", traits, ground.anchors) == 0:
             return False

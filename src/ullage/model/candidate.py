@@ -125,6 +125,9 @@ class Findings:
     trail: tuple[Step, ...]
     truncated: bool = False
     """A ceiling cut it short."""
+    gave_up: bool = False
+    """That ceiling was the work of a search, and less was found than was wanted, or nothing: what was found says little
+    about what there is."""
 
     def written(self) -> Answer:
         """All of it at once."""

@@ -7,6 +7,7 @@ import secrets
 from dataclasses import replace
 
 from ullage.engine import search
+from ullage.engine.effort import Effort
 from ullage.model.candidate import Findings
 from ullage.model.request import CandidateRequest
 from ullage.operations.mirror import CatchUp
@@ -20,12 +21,13 @@ logger = logging.getLogger(__name__)
 def find(service: Service, request: CandidateRequest, arrival: CatchUp | None = None) -> Findings:
     """Candidates in the order that the service is set to; raises UnknownResourceClass, UnknownTraits.
 
+    What was found is there even if the search gave up (`Findings.gave_up`); what that means is the asker's to know.
     `arrival`: when the request came, as the mirror told, where it had to wait since.
     """
     options = service.search_options
     seed = secrets.randbits(SEED_BITS) if options.randomise else request.seed
     asked = replace(request, strategy=options.strategy, seed=seed)
-    findings = search.find(service.mirror.fresh(arrival), asked, options.candidates_max)
+    findings = search.find(service.mirror.fresh(arrival), asked, options.candidates_max, Effort(options.work_max))
     if findings.truncated:
         logger.warning("a search was cut short at %d candidates", findings.count)
     return findings

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from ullage.engine.effort import WORK_MAX
 from ullage.model.request import Strategy
 from ullage.operations.turns import Turns
 
@@ -19,6 +20,7 @@ class SearchOptions:
     """How candidates are made when a request does not say: see the settings of the same names."""
 
     candidates_max: int = 100_000
+    work_max: int = WORK_MAX
     strategy: Strategy = Strategy.DEPTH_FIRST
     randomise: bool = False
 
