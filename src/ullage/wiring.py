@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ullage.api import openapi
 from ullage.api.app import App
 from ullage.api.routes import ROUTES
 from ullage.model.request import Strategy
@@ -34,4 +35,4 @@ def build_service(settings: Settings) -> Service:
 
 def build_app(settings: Settings) -> App:
     """The application with a service of its own."""
-    return App(build_service(settings), settings, ROUTES)
+    return App(build_service(settings), settings, (*ROUTES, *openapi.routes(ROUTES)))
