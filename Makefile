@@ -17,7 +17,7 @@ comma := ,
 servers := $(filter-out sqlite,$(subst $(comma), ,$(DATABASES)))
 in-tests := cd tests && ../.venv-test/bin/python
 
-.PHONY: help setup clients test-tools reference run demo test lint format conformance differential bench faults soak docs lock clean
+.PHONY: help setup clients test-tools reference run demo test lint format conformance differential bench faults soak audit-tools security sbom docs lock clean
 
 help: ## List the chores
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -77,6 +77,19 @@ soak: test-tools ## Half an hour of claims and searches; ends with SOAK ... grow
 	@.ci/packages $(servers)
 	@$(in-tests) -m faults.soak $(ARGUMENTS)
 
+audit-tools:
+	@.ci/venv .venv-audit requirements/audit.txt
+
+security: test-tools audit-tools ## Attack the running service on every database; ends with SECURITY requests=N failures=0 ...
+	@.ci/packages sqlmap $(servers)
+	.venv-test/bin/ruff check --select S --quiet src
+	.venv-audit/bin/bandit --quiet --recursive src
+	@$(in-tests) -m security.dependencies
+	@$(in-tests) -m security.run --databases $(DATABASES) $(ARGUMENTS)
+
+sbom: setup test-tools audit-tools ## Write the CycloneDX list of what the product is made of (.cache/sbom.json)
+	@$(in-tests) -m security.sbom
+
 docs: test-tools ## Write the generated reference pages anew
 	@$(in-tests) reference_pages.py
 
@@ -84,4 +97,4 @@ lock: ## Resolve the requirements anew and pin them with hashes (needs uv)
 	@.ci/lock
 
 clean: ## Remove environments and caches (and the database of `make run`)
-	rm -rf .venv .venv-test .venv-clients .venv-reference .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-test .venv-clients .venv-reference .venv-audit .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -310,7 +310,14 @@ def test_no_file_names_a_machine_or_a_download_address() -> None:
 
 def test_every_lock_is_pinned_by_hash_and_names_no_index() -> None:
     locks = sorted((ROOT / "requirements").glob("*.txt"))
-    assert {path.name for path in locks} == {"build.txt", "clients.txt", "product.txt", "reference.txt", "test.txt"}
+    assert {path.name for path in locks} == {
+        "audit.txt",
+        "build.txt",
+        "clients.txt",
+        "product.txt",
+        "reference.txt",
+        "test.txt",
+    }
     for path in locks:
         for block in re.split(r"\n(?=\S)", path.read_text().strip()):
             if block.startswith("#"):

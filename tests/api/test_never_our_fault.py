@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from api.client import CONSUMER, NOWHERE, OTHER, OWNER, UUID, Client
+from api.client import CONSUMER, NOWHERE, OTHER, UUID, Client
+from api.good import GOOD, PROVIDER
 from ullage.api.app import App
 from ullage.api.http import Route
 from ullage.api.routes import ROUTES
@@ -36,27 +36,6 @@ VALUES = [
     *("VCPU:1", "VCPU:" + "9" * 19, "CUSTOM_NO:1", "VCPU:0,", "in:CUSTOM_A,HW_X", "!HW_CPU_X86_AVX", "1", "none"),
     *(f"in:{UUID},{OTHER}", f"!in:{UUID}", "startswith:%_", "in:\0", "true", "all", "unknown", "_A,1", "9" * 400),
 ]
-HELD = {UUID: {"resources": {"VCPU": 1}}}
-STOCK = {"resource_provider_generation": 1, "inventories": {"VCPU": {"total": 4, "allocation_ratio": 1e38}}}
-CLAIM = {"allocations": HELD, "consumer_generation": None, "consumer_type": "X", **OWNER}
-PROVIDER = "/resource_providers/{uuid}"
-GOOD: dict[tuple[str, str], Any] = {
-    ("POST", "/resource_classes"): {"name": "CUSTOM_A"},
-    ("PUT", "/resource_classes/{name}"): {"name": "CUSTOM_B"},
-    ("POST", "/resource_providers"): {"name": "child", "uuid": NOWHERE, "parent_provider_uuid": OTHER},
-    ("PUT", PROVIDER): {"name": "renamed", "parent_provider_uuid": None},
-    ("POST", f"{PROVIDER}/inventories"): {"resource_class": "DISK_GB", "total": 4, "allocation_ratio": 3.4e38},
-    ("PUT", f"{PROVIDER}/inventories"): STOCK,
-    ("PUT", f"{PROVIDER}/inventories/{{resource_class}}"): {"total": 2**31 - 1},
-    ("PUT", f"{PROVIDER}/traits"): {"traits": ["HW_CPU_X86_AVX"]},
-    ("PUT", f"{PROVIDER}/aggregates"): {"aggregates": [UUID]},
-    ("POST", "/allocations"): {CONSUMER: CLAIM, OTHER: {**CLAIM, "allocations": {}}},
-    ("PUT", "/allocations/{consumer_uuid}"): CLAIM,
-    ("POST", "/reshaper"): {"inventories": {UUID: STOCK}, "allocations": {CONSUMER: CLAIM}},
-}
-"""A body for each route that reads one; right in the newest version, but for generations."""
-
-
 SCALARS = st.none() | st.booleans() | st.sampled_from([*NAMES, *UUIDS, *NUMBERS])
 BODIES = st.recursive(
     SCALARS | st.sampled_from(list(GOOD.values())),

@@ -186,9 +186,9 @@ def _line(mark: Any) -> str:
 def _load_yaml(text: str) -> object:
     with suppress(yaml.YAMLError, ValueError):
         if not _is_deep(text):
-            return yaml.load(text, Loader=_QuickLoader)  # noqa: S506 # the loader is a SafeLoader
+            return yaml.load(text, Loader=_QuickLoader)  # noqa: S506 # nosec B506 # the loader is a SafeLoader
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 # and so is this one
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 # nosec B506 # and so is this one
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise FleetError(_line(mark) if mark else "", f"is not YAML: {error.problem}") from None

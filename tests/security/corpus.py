@@ -1,0 +1,41 @@
+"""What is known to break statements that are made of input, on any of the three databases."""
+
+from __future__ import annotations
+
+CORPUS: tuple[str, ...] = (
+    "'",
+    '"',
+    "`",
+    "\\",
+    "\\'",
+    "';--",
+    "' OR '1'='1",
+    "' OR 1=1 -- ",
+    '" OR ""="',
+    "') OR ('1'='1",
+    "' UNION SELECT NULL,NULL,NULL -- ",
+    "1; DROP TABLE resource_providers",
+    "'; DROP TABLE resource_providers; --",
+    "' AND (SELECT 1 FROM pg_sleep(0)) IS NOT NULL -- ",
+    "' AND SLEEP(0) -- ",
+    "'||(SELECT version())||'",
+    "' AND extractvalue(1,concat(0x7e,version())) -- ",
+    "$$ OR 1=1 $$",
+    "%' OR name LIKE '%",
+    "_%",
+    "/**/OR/**/1=1#",
+    "\u02bc OR 1=1",
+    "\uff07 OR 1=1 -- ",
+    "¿' OR 1=1 -- ",
+    ":name",
+    "%(name)s",
+    "%s",
+    "?",
+    "{0}",
+    "{name.__class__}",
+    "${7*7}",
+    "0x27204f5220313d31",
+    "a\nb",
+    "a\tb",
+)
+"""Each also ends a text, begins a comment, names a parameter of a driver, or stands for another character."""
