@@ -84,6 +84,31 @@ class Settings:
         minimum=1,
         maximum=100_000,
     )
+    queue_seconds_max: float = option(
+        30.0,
+        "How long a request may wait for a thread; one that has waited longer is answered 503.",
+        minimum=0.1,
+        maximum=3600,
+    )
+    asker_requests_per_second: float = option(
+        0.0,
+        "Requests a second that each asker may send, all workers together; further ones are answered 429. 0: no bound.",
+        minimum=0,
+        maximum=1_000_000,
+    )
+    asker_requests_burst: int = option(
+        100,
+        "Requests that an asker may send at once after having been quiet, all workers together.",
+        minimum=1,
+        maximum=1_000_000,
+    )
+    asker_requests_at_once: int = option(
+        0,
+        "Requests of one asker that are worked on at a time, all workers together; further ones are answered 429. "
+        "0: no bound.",
+        minimum=0,
+        maximum=100_000,
+    )
     body_bytes_max: int = option(
         10 * 1024 * 1024, "The largest body of a request; a larger one is answered 413.", minimum=1, maximum=2**31 - 1
     )

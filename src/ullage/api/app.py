@@ -2,7 +2,7 @@
 
 A request that is wrong in several ways is refused for the first of them in this order:
 
-1. 401 it does not say who asks (everywhere but at `/`), or says it badly
+1. 401 it does not say who asks (everywhere but at `/`), or says it badly; 429 who asks has asked too much
 2. 400 or 406 the version it asks for is no version, or is not served
 3. 400 it has a body, but not of a stated type and length
 4. 404 its path is unknown
@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ullage.api import negotiation, problems, request_log, uris, version_document
+from ullage.api.askers import Allowance, Askers
 from ullage.api.auth import NotIdentified, Scheme, scheme_for
 from ullage.api.cors import Cors
 from ullage.api.http import Call, Identity, Request, Response, Route, WouldWait, Write
@@ -65,6 +66,7 @@ class App:
         self.service = service
         self._scheme: Scheme = scheme_for(settings)
         self._policy = Policy(settings.enforce_new_defaults)
+        self._askers = Askers(Allowance.of(settings))
         self._cors = Cors(settings.cors_origins)
         self._routes = RouteTable((*version_document.ROUTES, *routes))
 
@@ -93,6 +95,10 @@ class App:
         )
         return self._finish(answer, request, visit)
 
+    def abandon(self, begun: Begun) -> None:
+        """A request will not be ended after all: whoever asked has gone."""
+        self._leave(begun.visit)
+
     def is_brief(self, request: Request) -> bool:
         """Whether `begin` and `end` neither wait for anything nor compute for long: an event loop may call them."""
         if len(request.body) > BRIEF_BYTES_MAX:
@@ -109,7 +115,8 @@ class App:
 
     def _answer(self, request: Request, visit: Visit, may_wait: bool) -> Response | Begun:
         path = uris.decode_path(request.raw_path)
-        identity = ANONYMOUS if path in ("", "/") else self._identify(request)
+        identity = ANONYMOUS if path in ("", "/") else self._identify(request, visit)
+        self._admit(identity.user or f"@{request.remote_address}", visit)
         visit.version = version = _version(request)
         _require_described_body(request)
         route, parameters = self._route(request.method, path)
@@ -138,6 +145,7 @@ class App:
         except Refusal as refusal:
             return self._problem_reply(problems.from_refusal(refusal), request, visit)
         except WouldWait:
+            self._leave(visit, is_undone=True)
             raise
         except Exception:  # noqa: BLE001 # a mistake of ours must cost one request, not the connection
             request_log.bug(visit, request)
@@ -154,12 +162,22 @@ class App:
             problem.has_vary = problem.has_vary or route.missing_has_vary
             raise problem from refusal
 
-    def _identify(self, request: Request) -> Identity:
+    def _admit(self, asker: str, visit: Visit) -> None:
+        if self._askers.enter(asker):
+            visit.asker = asker
+
+    def _leave(self, visit: Visit, *, is_undone: bool = False) -> None:
+        if visit.asker:
+            self._askers.leave(visit.asker, is_undone=is_undone)
+            visit.asker = ""
+
+    def _identify(self, request: Request, visit: Visit) -> Identity:
         try:
             identity = self._scheme.identify(request)
         except NotIdentified:
             identity = None
         if identity is None:
+            self._admit(f"@{request.remote_address}", visit)  # to guess credentials is to ask, too
             raise Problem(401)
         return identity
 
@@ -179,6 +197,7 @@ class App:
         return response
 
     def _finish(self, response: Response, request: Request, visit: Visit) -> Response:
+        self._leave(visit)
         self._cors.mark(request, response)
         response.headers.append((request_log.REQUEST_ID_HEADER, visit.request_id))
         request_log.finish(visit, request, response)

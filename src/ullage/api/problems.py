@@ -57,6 +57,7 @@ STATUSES: Mapping[int, Status] = {
     415: Status(
         "Unsupported Media Type", "The request media type {content_type} is not supported by this server.", _TIGHT
     ),
+    429: Status("Too Many Requests", "You have sent more requests than one asker may."),
     500: Status(
         "Internal Server Error",
         "The server has either erred or is incapable of performing the requested operation.",

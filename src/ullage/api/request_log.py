@@ -49,6 +49,8 @@ class Visit:
     began_seconds: float = field(default_factory=time.perf_counter)
     version: Microversion | None = None
     """The version it is served in; None until that is known."""
+    asker: str = ""
+    """Who was let in by `Askers` and has to leave; empty if nobody."""
 
 
 def finish(visit: Visit, request: Request, response: Response) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Protocol, TypeVar, runtime_checkable
 from urllib.parse import quote
@@ -117,17 +118,31 @@ class Entry:
     async def _answer(self, request: Request, exchange: Exchange) -> None:
         """Have a request worked on, where that is best, and replied to from there: a thread that sends the reply by
         itself spares the asker the way back through the loop."""
+        arrived = time.monotonic()
         run = _run_here if self._app.is_brief(request) else self._threads.run
         try:
             may_wait = run is not _run_here
-            rest = await run(lambda: self._sent(self._app.begin(request, may_wait=may_wait), request, exchange))
+            rest = await run(lambda: self._begun(request, exchange, arrived, may_wait=may_wait))
         except WouldWait:
-            rest = await self._threads.run(lambda: self._sent(self._app.begin(request), request, exchange))
+            rest = await self._threads.run(lambda: self._begun(request, exchange, arrived))
         if isinstance(rest, Begun):
-            begun, outcome = rest, await self._writes.outcome(rest.write.command)
+            begun = rest
+            try:
+                outcome = await self._writes.outcome(begun.write.command)
+            except BaseException:
+                self._app.abandon(begun)
+                raise
             rest = await run(lambda: self._sent(self._app.end(begun, outcome), request, exchange))
         if isinstance(rest, Stream):
             await rest.flow(self._threads.run)
+
+    def _begun(
+        self, request: Request, exchange: Exchange, arrived: float, *, may_wait: bool = True
+    ) -> Begun | Stream | None:
+        """Work on a request, unless it has waited so long for a thread that nobody may wait for it any more."""
+        if time.monotonic() - arrived > self._settings.queue_seconds_max:
+            return self._sent(self._app.refuse(_too_many(), request), request, exchange)
+        return self._sent(self._app.begin(request, may_wait=may_wait), request, exchange)
 
     def _sent(self, answer: Response | Begun, request: Request, exchange: Exchange) -> Begun | Stream | None:
         """Send a reply; gives back what is none yet, and what is to flow after its beginning."""
