@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -31,9 +32,13 @@ class UllageServer:
     finished_log = ""
     """All that the process had printed when it ended."""
 
-    def __init__(self, database: str, *, port: int | None = None, **options: Any) -> None:
+    def __init__(
+        self, database: str, *, port: int | None = None, authority: Path | None = None, **options: Any
+    ) -> None:
+        """`authority`: whose certificates are trusted, where the service has one."""
         self.port = port or free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if authority else 'http'}://127.0.0.1:{self.port}"
+        self.trusted = True if authority is None else ssl.create_default_context(cafile=authority)
         self._options = {"database": database, "port": self.port, **options}
 
     def __enter__(self) -> UllageServer:
@@ -86,7 +91,7 @@ class UllageServer:
         deadline = time.monotonic() + START_SECONDS_MAX
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
-                httpx.get(self.url).raise_for_status()
+                httpx.get(self.url, verify=self.trusted).raise_for_status()
                 return
             except httpx.HTTPError:
                 time.sleep(0.1)

@@ -13,13 +13,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer as Server
 
 from ullage import logs, redaction
 from ullage.api.app import App
+from ullage.api.certificate import Certificate
 from ullage.api.rsgi import Entry
 from ullage.api.streaming import STREAMS_MAX
 from ullage.settings import Settings, SettingsError
@@ -51,10 +52,11 @@ def serve(settings: Settings) -> None:
     _guard_logs(settings)
     _require_free(settings.host, settings.port)
     _upgrade(settings.database)
+    certificate = Certificate.of(settings)
     connections_max = _connections(settings.connections_max)
     pauses = Pauses()
     while True:
-        server = _server(settings, connections_max)
+        server = _server(settings, connections_max, certificate)
         if _run(server, settings):
             return
         # Granian gives up when a worker dies twice within seconds. Whatever killed it, the service is wanted.
@@ -97,8 +99,12 @@ class _Wake:
     then waited for a lock that its own thread held, and the service never ended (seen). Plain attributes need none.
     """
 
-    def __init__(self, is_told_to_stop: Callable[[], bool]) -> None:
+    def __init__(
+        self, is_told_to_stop: Callable[[], bool], has_changed: Callable[[], bool], reload: Callable[[], None]
+    ) -> None:
         self._is_told_to_stop = is_told_to_stop
+        self._has_changed = has_changed
+        self._reload = reload
         self._is_set = False
 
     def set(self) -> None:
@@ -110,9 +116,11 @@ class _Wake:
     def wait(self) -> None:
         while not self._is_set and not self._is_told_to_stop():
             time.sleep(WAKE_SECONDS)
+            if self._has_changed():
+                self._reload()
 
 
-def _server(settings: Settings, connections_max: int) -> Server:
+def _server(settings: Settings, connections_max: int, certificate: Certificate | None) -> Server:
     server = Server(
         "ullage",
         address=settings.host,
@@ -128,8 +136,15 @@ def _server(settings: Settings, connections_max: int) -> Server:
         log_dictconfig=logs.SERVER_LOGGING,
         respawn_failed_workers=True,
         workers_kill_timeout=settings.stop_seconds_max,
+        ssl_cert=certificate and certificate.certificate,
+        ssl_key=certificate and certificate.key,
+        ssl_protocol_min=SSLProtocols(settings.tls_minimum),
     )
-    wake = _Wake(lambda: bool(server.interrupt_signal))
+    wake = _Wake(
+        lambda: bool(server.interrupt_signal),
+        lambda: certificate is not None and certificate.has_changed(),
+        server.signal_handler_reload,  # what SIGHUP does: each new worker listens before the old one ends
+    )
     server.main_loop_interrupt = wake  # type: ignore[assignment] # Granian calls set, clear and wait alone
     return server
 

@@ -51,6 +51,11 @@ class Settings:
 
     host: str = option("127.0.0.1", "The address to listen on.")
     port: int = option(8778, "The port to listen on.", minimum=1, maximum=65535)
+    tls_certificate: str = option(
+        "", "A PEM file with the certificate, and those between it and its authority, to serve HTTPS with."
+    )
+    tls_key: str = option("", "The PEM file with the key of tls_certificate, which has no password.")
+    tls_minimum: str = option("tls1.2", "The oldest version of TLS that is served.", choices=("tls1.2", "tls1.3"))
     database: str = option(
         "sqlite:///ullage.db",
         "Where everything is kept: sqlite:///FILE, postgresql://USER:PASSWORD@HOST/NAME or mysql://USER:PASSWORD@HOST/NAME.",
@@ -181,6 +186,9 @@ class Settings:
     def __post_init__(self) -> None:
         for each in fields(self):
             _check(each.name, each.metadata["option"], getattr(self, each.name))
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            missing = "tls_key" if self.tls_certificate else "tls_certificate"
+            raise SettingsError(f"option {missing}: '' is not accepted. Accepted: a file, as the other one is given.")
         is_open = self.host not in LOOPBACK and not self.host.startswith("127.")
         if self.auth == "noauth2" and is_open and not self.noauth2_anywhere:
             raise SettingsError(
