@@ -32,10 +32,9 @@ class UllageServer:
     finished_log = ""
     """All that the process had printed when it ended."""
 
-    def __init__(
-        self, database: str, *, port: int | None = None, authority: Path | None = None, **options: Any
-    ) -> None:
-        """`authority`: whose certificates are trusted, where the service has one."""
+    def __init__(self, database: str, *, port: int | None = None, **options: Any) -> None:
+        """`authority` is no setting: the certificate that is trusted, where the service has one of its own."""
+        authority: Path | None = options.pop("authority", None)
         self.port = port or free_port()
         self.url = f"{'https' if authority else 'http'}://127.0.0.1:{self.port}"
         self.trusted = True if authority is None else ssl.create_default_context(cafile=authority)

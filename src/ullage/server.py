@@ -136,8 +136,8 @@ def _server(settings: Settings, connections_max: int, certificate: Certificate |
         log_dictconfig=logs.SERVER_LOGGING,
         respawn_failed_workers=True,
         workers_kill_timeout=settings.stop_seconds_max,
-        ssl_cert=certificate and certificate.certificate,
-        ssl_key=certificate and certificate.key,
+        ssl_cert=certificate.certificate if certificate else None,
+        ssl_key=certificate.key if certificate else None,
         ssl_protocol_min=SSLProtocols(settings.tls_minimum),
     )
     wake = _Wake(

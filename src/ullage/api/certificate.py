@@ -44,7 +44,8 @@ class Certificate:
             # Without any password, OpenSSL would ask for one at the terminal.
             context.load_cert_chain(self.certificate, self.key, "")
         except ssl.SSLError as error:
-            return f"the certificate and its key do not fit together, or the key has a password ({error.reason or 'not PEM'})"
+            reason = error.reason or "not PEM"
+            return f"the certificate and its key do not fit together, or the key has a password ({reason})"
         except OSError as error:
             return f"a file cannot be read ({error.strerror})"
         return ""
