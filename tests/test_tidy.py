@@ -234,6 +234,19 @@ def test_no_statement_is_made_from_input() -> None:
     assert found.keys() == COMPUTED_STATEMENTS.keys(), found
 
 
+def test_no_other_room_holds_a_statement() -> None:
+    """Text that looks like a statement and takes values in stands nowhere but where COMPUTED_STATEMENTS says so."""
+    statement = re.compile(r"(?i)\b(select\b.+\bfrom|insert\s+into|update\b.+\bset|delete\s+from|drop\s+table)\b")
+    found = []
+    for path in python_files("src"):
+        for node in ast.walk(tree(path)):
+            is_made = isinstance(node, ast.JoinedStr) or (isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod))
+            is_made |= isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("format", "format_map")
+            if is_made and statement.search(ast.unparse(node)) and shown(path) not in COMPUTED_STATEMENTS:
+                found.append(f"{shown(path)}:{getattr(node, 'lineno', 0)}")
+    assert not found
+
+
 def is_constant(node: ast.expr) -> bool:
     """A literal, or text put together from named constants alone."""
     if isinstance(node, ast.JoinedStr):

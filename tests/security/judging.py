@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import sys
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
@@ -57,8 +58,9 @@ class Judge:
                 self.fail(f"{kind}: tells {leaks} to {sent[:2000]!r}: {answer[:500]!r}")
 
     def fail(self, what: str) -> None:
-        """Count a failure; the first ones are kept."""
+        """Tell and count a failure; the first ones are kept."""
         self.failed += 1
+        print(f"FAILURE {what}", file=sys.stderr, flush=True)
         if len(self.failures) < FAILURES_KEPT:
             self.failures.append(what)
 

@@ -67,8 +67,6 @@ def _judge_log(service: UllageServer, judge: Judge, name: str) -> None:
 
 
 def _told(judge: Judge) -> int:
-    for failure in judge.failures:
-        print(failure, file=sys.stderr)
     kinds = " ".join(f"{kind}={count}" for kind, count in judge.requests.items())
     print(f"SECURITY requests={judge.total} failures={judge.failed} {kinds}")
     return 1 if judge.failed else 0
