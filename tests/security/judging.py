@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
@@ -43,19 +44,34 @@ class Judge:
     failures: list[str] = field(default_factory=list)
     failed: int = 0
     _telltales: list[str] = field(default_factory=telltales)
+    _stored: set[str] = field(default_factory=set)
+    """Texts that were sent and hold a telltale: names may be such, and are listed to others later."""
 
     def answer(self, kind: str, sent: bytes, status: int, answer: bytes) -> None:
         """Judge what was answered (head and body) to what was sent; status 0 is a connection that was closed."""
         self.requests[kind] = self.requests.get(kind, 0) + 1
         if status >= 500:
             self.fail(f"{kind}: {status} to {sent[:2000]!r}: {answer[:500]!r}")
-        text = answer.decode("latin-1")
-        given = [each for each in self._telltales if each in text]
-        if given:
+        self._stored |= {text for text in _texts_sent(sent) if self._given(text)}
+        if self._given(answer.decode("latin-1")):
             asked = _readings(sent)
-            leaks = [each for each in given if not any(each in reading for reading in asked)]
+            leaks = [each for each in self._given(self._own(answer)) if not any(each in reading for reading in asked)]
             if leaks:
                 self.fail(f"{kind}: tells {leaks} to {sent[:2000]!r}: {answer[:500]!r}")
+
+    def _given(self, text: str) -> list[str]:
+        return [each for each in self._telltales if each in text]
+
+    def _own(self, answer: bytes) -> str:
+        """An answer without the texts in it that were stored for somebody."""
+        head, _, body = answer.partition(b"\r\n\r\n")
+        try:
+            said = _strings(json.loads(body))
+        except (ValueError, RecursionError):
+            return answer.decode("latin-1")
+        for text in sorted(self._stored, key=len, reverse=True):
+            said = said.replace(text, "")
+        return f"{head.decode('latin-1')}\n{said}"
 
     def fail(self, what: str) -> None:
         """Tell and count a failure; the first ones are kept."""
@@ -68,6 +84,15 @@ class Judge:
     def total(self) -> int:
         """All requests of all kinds."""
         return sum(self.requests.values())
+
+
+def _texts_sent(sent: bytes) -> list[str]:
+    """The texts in a JSON body."""
+    body = sent.partition(b"\r\n\r\n")[2]
+    try:
+        return list(_leaves(json.loads(body))) if body else []
+    except (ValueError, RecursionError):
+        return []
 
 
 def _readings(sent: bytes) -> list[str]:
@@ -83,8 +108,16 @@ def _readings(sent: bytes) -> list[str]:
 
 
 def _strings(value: object) -> str:
+    return "\n".join(_leaves(value))
+
+
+def _leaves(value: object) -> Iterator[str]:
     if isinstance(value, dict):
-        return "\n".join(_strings(part) for pair in value.items() for part in pair)
-    if isinstance(value, list):
-        return "\n".join(map(_strings, value))
-    return str(value)
+        for pair in value.items():
+            for part in pair:
+                yield from _leaves(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _leaves(part)
+    else:
+        yield str(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -61,4 +62,15 @@ def test_the_judge_sees_a_fault_of_ours_but_not_an_echo() -> None:
     judge = Judge()
     judge.answer("x", b"GET /a HTTP/1.1\r\n\r\n", 500, b"")
     judge.answer("x", b"GET /?name=SELECT%20 HTTP/1.1\r\n\r\n", 400, b"no SELECT here")
+    assert judge.failed == 1
+
+
+def test_the_judge_knows_what_was_stored() -> None:
+    judge = Judge()
+    name = "SELECT \u2603 from x.py"
+    judge.answer("x", b"POST / HTTP/1.1\r\n\r\n" + json.dumps({"name": name}).encode(), 200, b"")
+    listed = b"HTTP/1.1 200 OK\r\n\r\n" + json.dumps({"names": [name]}).encode()
+    judge.answer("x", b"GET / HTTP/1.1\r\n\r\n", 200, listed)
+    assert judge.failed == 0
+    judge.answer("x", b"GET / HTTP/1.1\r\n\r\n", 400, listed.replace(b"names", b"SELECT 1"))
     assert judge.failed == 1
