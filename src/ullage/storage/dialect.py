@@ -61,6 +61,8 @@ class Dialect(ABC):
     """Codes of deadlocks, lock timeouts, serialization and certification failures."""
     unavailable: ClassVar[frozenset[int | str]] = frozenset()
     """Codes of a server that answers, but takes no work at the moment."""
+    forbidden: ClassVar[frozenset[int | str]]
+    """Codes of a statement that the role in use may not run."""
 
     def engine(self, url: URL, pool_size: int, *, writes: bool = False) -> Engine:
         """An engine for this url that has not connected yet, for transactions that write or for those that read."""
@@ -105,6 +107,10 @@ class Dialect(ABC):
     def is_retryable(self, error: BaseException) -> bool:
         """Whether the transaction failed only because of others, and may succeed when it is run again."""
         return isinstance(error, DBAPIError) and self.code(error.orig or error) in self.retryable
+
+    def is_forbidden(self, error: BaseException) -> bool:
+        """Whether the role in use may not do what was asked."""
+        return isinstance(error, DBAPIError) and self.code(error.orig or error) in self.forbidden
 
     def is_constraint_violation(self, error: BaseException) -> bool:
         """Whether a constraint of the schema (unique, foreign key, not null, check) refused a row."""

@@ -69,6 +69,7 @@ class Sqlite(Dialect):
     begin_writing = ("BEGIN IMMEDIATE",)
     retryable = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
     unavailable = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
+    forbidden = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM})
 
     def check_url(self, url: URL) -> None:
         if not url.database or url.database.startswith((":memory:", "file:")):
@@ -136,6 +137,7 @@ class Postgresql(Dialect):
     retryable = frozenset({"40001", "40P01", "55P03"})
     unavailable = frozenset({"53300", "57014", "57P01", "57P02", "57P03"})
     """57014: a statement was cut off at its time limit."""
+    forbidden = frozenset({"42501"})
 
     def check_url(self, url: URL) -> None:
         _need_database(url)
@@ -234,6 +236,7 @@ class Mariadb(Dialect):
     """Record changed since last read, lock wait timeout, deadlock (Galera says that of a failed certification, too)."""
     unavailable = frozenset({1040, 1047, 1053, 1203, 1927, 1969})
     """1969: a statement was cut off at its time limit."""
+    forbidden = frozenset({1044, 1142, 1143, 1227})
 
     def check_url(self, url: URL) -> None:
         _need_database(url)

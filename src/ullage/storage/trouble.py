@@ -28,6 +28,10 @@ class SchemaTooNew(StorageTrouble):
     """The database was upgraded by a newer Ullage than this."""
 
 
+class NotAllowed(StorageTrouble):
+    """The role that the url names may not do what is needed."""
+
+
 @dataclass(eq=False)
 class StorageUnavailable(Busy, StorageTrouble):
     """The database cannot be reached, or the connection broke before a commit was asked for: nothing was changed.

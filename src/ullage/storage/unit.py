@@ -103,7 +103,7 @@ class Store:
         """Create or upgrade the schema and bring the standard names up to date; quick when there is nothing to do.
 
         Safe on several hosts at once. `now_us`: the time to record, in microseconds since 1970 (default: the clock's).
-        Raises StorageUnavailable, ServerUnfit, SchemaTooNew.
+        Raises StorageUnavailable, ServerUnfit, SchemaTooNew, NotAllowed.
         """
         from ullage.storage.upgrade import upgrade  # here, because Alembic is slow to import and seldom needed
 

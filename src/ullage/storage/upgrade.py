@@ -10,9 +10,10 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from ullage.storage import catalogue
-from ullage.storage.trouble import SchemaMissing, SchemaTooNew
+from ullage.storage.trouble import NotAllowed, SchemaMissing, SchemaTooNew
 from ullage.storage.unit import Store, again
 
 ATTEMPTS = 10
@@ -22,7 +23,15 @@ _one_at_a_time = Lock()  # Alembic keeps the step that is running in a global of
 
 def upgrade(store: Store, now_us: int) -> None:
     """See `Store.upgrade`."""
-    again(store.dialect, lambda: _upgrade(store, now_us), ATTEMPTS)
+    try:
+        again(store.dialect, lambda: _upgrade(store, now_us), ATTEMPTS)
+    except DBAPIError as error:
+        if store.dialect.is_forbidden(error):
+            raise NotAllowed(
+                "The database is not up to date, or this role may not read it, and this role may not change that; "
+                "run `ullage db upgrade` as the role that owns the tables, then grant them anew"
+            ) from error
+        raise
 
 
 def require_current(connection: Connection) -> None:
