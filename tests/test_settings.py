@@ -150,3 +150,27 @@ def test_a_scheme_that_believes_everybody_is_not_served_to_other_machines_unaske
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
 def test_it_is_served_to_its_own_machine(host: str) -> None:
     assert load(environment={}, overrides={"host": host}).host == host
+
+
+def test_the_database_may_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "database"
+    file.write_text("postgresql://ullage:planted@db/ullage\n")
+    environment = {"ULLAGE_DATABASE_FILE": str(file), "ULLAGE_DATABASE": "sqlite:///other.db"}
+    assert load(environment=environment).database == "postgresql://ullage:planted@db/ullage"
+    given = load(environment=environment, overrides={"database": "sqlite:///given.db"})
+    assert given.database == "sqlite:///given.db"
+    with pytest.raises(SettingsError, match=r"option database_file: .* cannot be read") as refused:
+        load(environment={"ULLAGE_DATABASE_FILE": str(tmp_path)})
+    assert "planted" not in str(refused.value)
+
+
+def test_what_settings_say_of_tls_goes_into_the_databases_url_unless_that_says_it() -> None:
+    said = {"database_tls": "require", "database_ca": "/etc/our ca.pem"}
+
+    def url(database: str, **options: str) -> str:
+        return load(environment={}, overrides={"database": database, **options}).database
+
+    assert url("sqlite:///a.db", **said) == "sqlite:///a.db"
+    assert url("mysql://u@h/d") == "mysql://u@h/d"
+    assert url("mysql://u@h/d", **said) == "mysql://u@h/d?tls=require&tls_ca=/etc/our%20ca.pem"
+    assert url("mysql://u@h/d?tls=off", **said) == "mysql://u@h/d?tls=off&tls_ca=/etc/our%20ca.pem"

@@ -11,11 +11,11 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 ENVIRONMENT_PREFIX = "ULLAGE_"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -63,6 +63,16 @@ class Settings:
         accepted="a URL that begins with sqlite:///, postgresql:// or mysql://",
         is_secret=True,
     )
+    database_file: str = option(
+        "", "A file whose first line is the database's address, with its password; it stands in place of `database`."
+    )
+    database_tls: str = option(
+        "auto",
+        "TLS to the database. auto: verify-full, which makes the server prove who it is, unless it is on loopback or "
+        "behind a socket; require believes any certificate.",
+        choices=("auto", "verify-full", "require", "off"),
+    )
+    database_ca: str = option("", "A PEM file with the authorities that the database's certificate is judged by.")
     auth: str = option("noauth2", "How it is found out who asks.", choices=("noauth2",))
     noauth2_anywhere: bool = option(
         False, "Serve noauth2, which believes everybody, on addresses that other machines can reach."
@@ -240,7 +250,10 @@ def load(
     if unknown:
         raise SettingsError(f"option {unknown[0]}: there is none of this name. Accepted: {', '.join(OPTIONS)}.")
     values.update({name: value for name, value in overrides.items() if value is not None})
-    return Settings(**values)
+    if values.get("database_file") and overrides.get("database") is None:
+        values["database"] = _first_line(Path(values["database_file"]))
+    settings = Settings(**values)
+    return replace(settings, database=_encrypted(settings))
 
 
 def _secrets_of(value: str) -> tuple[str, ...]:
@@ -251,6 +264,26 @@ def _secrets_of(value: str) -> tuple[str, ...]:
         return tuple(filter(None, (parts.password, *parse_qs(parts.query).get("password", ()))))
     except ValueError:
         return (value,)
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").partition("\n")[0].strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise SettingsError(f"option database_file: {path} cannot be read: {reason}.") from None
+
+
+def _encrypted(settings: Settings) -> str:
+    """The database's url with what the settings say of TLS, unless it says that itself."""
+    url = settings.database
+    if url.startswith("sqlite"):
+        return url
+    said = {"tls": settings.database_tls.removeprefix("auto"), "tls_ca": settings.database_ca}
+    for name, value in said.items():
+        if value and not re.search(rf"[?&]{name}=", url):
+            url += f"{'&' if '?' in url else '?'}{name}={quote(value, safe='/')}"
+    return url
 
 
 def masked(url: str) -> str:

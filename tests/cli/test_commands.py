@@ -150,3 +150,10 @@ def test_serve_takes_every_setting_as_an_option() -> None:
 
     shown = ullage("serve", "--help").stdout
     assert not [name for name in OPTIONS if f"--{name.replace('_', '-')}" not in shown]
+
+
+def test_a_password_on_the_command_line_is_warned_of() -> None:
+    url = f"postgresql://u:planted@127.0.0.1:{free_port()}/d"
+    for asked in (ullage("check", "--database", url), ullage("check", ULLAGE_DATABASE=url)):
+        assert ("Warning: everybody on this machine can read the password" in asked.stderr) == (url in asked.args)
+        assert "planted" not in asked.stderr + asked.stdout

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ullage.cli import output
 from ullage.cli.trouble import Trouble
-from ullage.settings import OPTIONS, Option, Settings, SettingsError, load
+from ullage.settings import OPTIONS, Option, Settings, SettingsError, load, masked
 
 CONFIG_HELP = "A TOML file with options by name, written with underscores."
 
@@ -18,6 +19,12 @@ CONFIG_HELP = "A TOML file with options by name, written with underscores."
 def settings(config: Path | None = None, **given: Any) -> Settings:
     """The settings as the file, the environment and the command line say; raises Trouble."""
     overrides = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+    database = given.get("database")
+    if database and masked(database) != database:
+        output.complain(
+            "Warning: everybody on this machine can read the password on the command line; put it into the environment "
+            "(ULLAGE_DATABASE) or into a file (database_file)."
+        )
     try:
         return load(config, overrides={name: value for name, value in overrides.items() if value not in (None, ())})
     except SettingsError as error:

@@ -30,6 +30,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ullage.storage import bulk
 from ullage.storage.bulk import Row
+from ullage.storage.encryption import stripped
 from ullage.storage.statements import Answer
 from ullage.storage.trouble import CommitUnknown, StorageUnavailable
 
@@ -67,7 +68,7 @@ class Dialect(ABC):
     def engine(self, url: URL, pool_size: int, *, writes: bool = False) -> Engine:
         """An engine for this url that has not connected yet, for transactions that write or for those that read."""
         engine = create_engine(
-            url.set(drivername=self.driver),
+            stripped(url).set(drivername=self.driver),
             connect_args=self.connect_arguments(url, writes=writes),
             pool_size=pool_size,
             max_overflow=POOL_OVERFLOW,

@@ -37,6 +37,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from ullage.storage import bulk
 from ullage.storage.bulk import Row
 from ullage.storage.dialect import Dialect as Dialect
+from ullage.storage.encryption import Encryption
 from ullage.storage.mariadb_locks import named_lock, table_lock
 from ullage.storage.statements import Answer, raise_translated
 from ullage.storage.trouble import BadDatabaseUrl, ServerUnfit, StorageUnavailable
@@ -156,6 +157,7 @@ class Postgresql(Dialect):
             "options": " ".join(f"-c {name}={1000 * seconds}" for name, seconds in limits.items()),
             # see `writing_session`: what reads is planned each time
             "prepare_threshold": 0 if writes else None,
+            **Encryption.of(url).for_postgresql(),
         }
         return _unsaid(arguments, url) | {"autocommit": True}
 
@@ -247,6 +249,7 @@ class Mariadb(Dialect):
             "read_timeout": STATEMENT_SECONDS_MAX + CONNECT_SECONDS_MAX,
             "write_timeout": STATEMENT_SECONDS_MAX,
             "charset": "utf8mb4",
+            **Encryption.of(url).for_mariadb(),
         }
         return _unsaid(arguments, url) | {"autocommit": True}
 
@@ -321,6 +324,7 @@ def _need_database(url: URL) -> None:
         raise BadDatabaseUrl(
             f"The database url names no database; write {url.drivername}://USER:PASSWORD@HOST/DATABASE"
         )
+    Encryption.of(url)
 
 
 def _unsaid(arguments: dict[str, Any], url: URL) -> dict[str, Any]:
