@@ -189,6 +189,7 @@ class Settings:
         pattern=r"(/[A-Za-z0-9._~-]+)*",
         accepted="nothing, or a path that begins with / and does not end with it",
     )
+    audit: bool = option(True, "Keep the audit trail: who changed what, in the database and in the log.")
     log_level: str = option(
         "info", "The least severe messages that are logged.", choices=("debug", "info", "warning", "error")
     )

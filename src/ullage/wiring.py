@@ -20,7 +20,9 @@ def build_service(settings: Settings) -> Service:
     store = Store.open(settings.database, pool_size=settings.threads + 1)
     return Service(
         store=store,
-        committer=Committer(store, queue_max=settings.queue_max, deadline_seconds=settings.write_deadline_seconds),
+        committer=Committer(
+            store, queue_max=settings.queue_max, deadline_seconds=settings.write_deadline_seconds, audit=settings.audit
+        ),
         mirror=Mirror(store),
         search_options=SearchOptions(
             candidates_max=settings.candidates_max,

@@ -18,6 +18,7 @@ from ullage.api.http import Call, Request, Response, Route, WouldWait, Write
 from ullage.api.problems import Problem
 from ullage.api.rsgi import Entry
 from ullage.model.commands import Command, ReleaseConsumer, Result
+from ullage.model.origin import NOBODY, Origin
 from ullage.operations.writing import Outcome
 from ullage.settings import Settings
 
@@ -174,7 +175,7 @@ def test_a_write_whose_asker_has_gone_leaves_its_place() -> None:
     route = Route("GET", "/resource_providers", lambda call: Write(ReleaseConsumer("c"), _unasked), LIST, is_brief=True)
     app = an_app([route], asker_requests_at_once=1)
 
-    async def gone(command: Command) -> Outcome:
+    async def gone(command: Command, origin: Origin = NOBODY) -> Outcome:
         raise asyncio.CancelledError
 
     async def serve() -> list[int]:

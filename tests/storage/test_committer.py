@@ -148,7 +148,7 @@ def test_a_batch_of_claims_costs_as_many_statements_as_one_claim(store: Store, c
     heads = [statement.split(" ")[0] for statement in of_two]
     assert len(of_two) <= 14
     assert heads.count("UPDATE") == 3  # the sequence, the providers, the inventories
-    assert heads.count("INSERT") == 2  # the consumers, the allocations
+    assert heads.count("INSERT") == 3  # the consumers, the allocations, the audit trail
     start = max(number for number, statement in enumerate(of_many) if statement.startswith("UPDATE writers"))
     assert len(of_many) - start <= len(of_two) - of_two.index(next(s for s in of_two if s.startswith("UPDATE writers")))
     assert len(of_one) >= len(of_two)  # the first one makes the project and the user
@@ -236,11 +236,11 @@ def test_whoever_would_be_told_too_late_is_told_so_and_not_executed(new_committe
 # Bugs and absent databases
 
 
-def failing_for(failing: Command) -> Callable[[Book, Command], Any]:
-    def decide(book: Book, command: Command) -> Any:
+def failing_for(failing: Command) -> Callable[..., Any]:
+    def decide(book: Book, command: Command, note: Any = None) -> Any:
         if command == failing:
             raise ZeroDivisionError("a bug")
-        return ledger.decide(book, command)
+        return ledger.decide(book, command, note)
 
     return decide
 

@@ -75,7 +75,7 @@ class App:
         begun = self.begin(request)
         if isinstance(begun, Response):
             return begun
-        return self.end(begun, writing.run(self.service, begun.write.command))
+        return self.end(begun, writing.run(self.service, begun.write.command, begun.call.origin))
 
     def begin(self, request: Request, *, may_wait: bool = True) -> Response | Begun:
         """The reply to a request, or what leads to it once its command is decided; raises nothing but WouldWait."""
@@ -129,7 +129,7 @@ class App:
         if query_fault is not None:
             raise query_fault
         _require_text(parameters)
-        call = Call(self.service, request, version, identity, parameters, query, may_wait)
+        call = Call(self.service, request, version, identity, parameters, query, may_wait, visit.request_id)
         answer = self._mended(call, route, visit, lambda: route.handler(call))
         return Begun(call, route, visit, answer) if isinstance(answer, Write) else answer
 

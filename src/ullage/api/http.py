@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ullage.api.versions import LATEST, Feature, Microversion, has
 from ullage.model.commands import Command, Result
+from ullage.model.origin import Origin
 from ullage.operations.service import Service
 
 CHUNK_BYTES = 256 * 1024
@@ -69,6 +70,13 @@ class Call:
     """Decoded query keys in order of appearance, each with all its values."""
     may_wait: bool = True
     """Whether this is a thread of its own, or an event loop, where nobody may wait: see WouldWait."""
+    request_id: str = ""
+
+    @property
+    def origin(self) -> Origin:
+        """Who asks, as the audit trail tells it."""
+        who = self.identity
+        return Origin(who.user, who.project, who.roles, self.request.remote_address, self.request_id)
 
 
 class WouldWait(Exception):

@@ -128,7 +128,7 @@ class Entry:
         if isinstance(rest, Begun):
             begun = rest
             try:
-                outcome = await self._writes.outcome(begun.write.command)
+                outcome = await self._writes.outcome(begun.write.command, begun.call.origin)
             except BaseException:
                 self._app.abandon(begun)
                 raise

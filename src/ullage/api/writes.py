@@ -13,6 +13,7 @@ from ullage.api.deadlines import Deadlines
 from ullage.api.threads import Mail
 from ullage.model.commands import Command
 from ullage.model.errors import DeadlineExceeded, Refusal
+from ullage.model.origin import NOBODY, Origin
 from ullage.operations import writing
 from ullage.operations.service import Service
 from ullage.operations.writing import Outcome
@@ -27,11 +28,11 @@ class Writes:
         self._seconds = seconds
         self._deadlines = Deadlines(seconds)
 
-    async def outcome(self, command: Command) -> Outcome:
+    async def outcome(self, command: Command, origin: Origin = NOBODY) -> Outcome:
         """What became of a command: what Committer.run would give or raise."""
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         try:
-            writing.submit(self._service, command, partial(self._mail.send, outcome))
+            writing.submit(self._service, command, partial(self._mail.send, outcome), origin)
         except Refusal as refusal:
             return refusal
         deadline = self._deadlines.start(partial(self._give_up, outcome))

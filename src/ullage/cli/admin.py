@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from getpass import getuser
 from pathlib import Path
+from typing import Any
 
 from ullage.cli.load import CHUNK
 from ullage.cli.trouble import Trouble
@@ -15,12 +17,15 @@ from ullage.engine.select import select
 from ullage.model.allocation import ConsumerAllocations
 from ullage.model.commands import Command, Result
 from ullage.model.inventory import Inventory
+from ullage.model.origin import Origin
 from ullage.model.provider import Provider
 from ullage.model.refusal import Refusal
 from ullage.model.request import ProviderFilter
 from ullage.operations.mirror import Mirror
 from ullage.settings import Settings, SettingsError
 from ullage.storage import check, reads
+from ullage.storage.audit import verify
+from ullage.storage.audit.entries import Head, decoded
 from ullage.storage.committer import Committer
 from ullage.storage.trouble import StorageTrouble
 from ullage.storage.unit import Store
@@ -61,17 +66,38 @@ def upgrade(url: str) -> None:
         store.upgrade()
 
 
-def findings(url: str) -> tuple[list[str], list[str]]:
-    """Every breach of laws 1 and 4, and what is merely worth a look, each a sentence; read in one snapshot.
-
-    Raises Trouble, also for a database that holds no ledger.
-    """
+@contextmanager
+def looked_into(url: str) -> Iterator[Any]:
+    """A connection to a database that holds a ledger of this Ullage, in one snapshot; raises Trouble."""
     file = Path(url.removeprefix("sqlite:///").partition("?")[0])
     if url.startswith("sqlite:///") and not file.is_file():
         raise Trouble(f"there is no database file {file}")  # SQLite would make it
     with opened(url) as store, store.reading() as connection:
         require_current(connection)
+        yield connection
+
+
+def findings(url: str) -> tuple[list[str], list[str]]:
+    """Every breach of laws 1 and 4, and what is merely worth a look, each a sentence; read in one snapshot.
+
+    Raises Trouble, also for a database that holds no ledger.
+    """
+    with looked_into(url) as connection:
         return check.breaches(connection), check.notes(connection)
+
+
+def audit_faults(url: str, heads: Iterable[Head], unaudited: Sequence[int]) -> list[str]:
+    """Everything that shows that the audit trail is not whole, each a sentence; raises Trouble."""
+    with looked_into(url) as connection:
+        return verify.faults(connection, heads, unaudited)
+
+
+def audit_entries(url: str, since_us: int, until_us: int | None) -> Iterator[Mapping[str, Any]]:
+    """The entries of the audit trail, each with its `writer`, `sequence` and `recorded_us`; raises Trouble."""
+    with looked_into(url) as connection:
+        for row in verify.rows(connection, since_us, until_us):
+            for each in decoded(row.entries):
+                yield {"writer": row.writer, "sequence": row.sequence, "recorded_us": row.recorded_us, **each}
 
 
 @contextmanager
@@ -92,6 +118,7 @@ class DatabaseTarget:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._committer = Committer(store, batch_max=CHUNK)
+        self._origin = Origin(user=_system_user(), remote="ullage load")
 
     def close(self) -> None:
         """Stop writing."""
@@ -99,7 +126,7 @@ class DatabaseTarget:
 
     def run_all(self, commands: Sequence[Command]) -> list[Result | Refusal]:
         """Decide all in order, many to a transaction."""
-        return self._committer.run_all(commands)
+        return self._committer.run_all(commands, self._origin)
 
     def resource_classes(self) -> frozenset[str]:
         """The names of all resource classes."""
@@ -134,3 +161,10 @@ class DatabaseTarget:
         """A consumer and all it holds; None if it holds nothing."""
         with self._store.reading() as connection:
             return reads.consumer_allocations(connection, consumer_uuid)
+
+
+def _system_user() -> str:
+    try:
+        return getuser()
+    except (KeyError, OSError):  # a number without a name, as in some containers
+        return ""

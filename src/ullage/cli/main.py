@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ullage import __version__
-from ullage.cli import output
+from ullage.cli import output, trail
 from ullage.cli.expand import Plan, expand
 from ullage.cli.fleet import FleetError, read
 from ullage.cli.load import LoadError, Tally, Target, load
@@ -39,6 +39,9 @@ It speaks the OpenStack Placement API. The shortest way to see it work:
 )
 database_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look after a database.")
 app.add_typer(database_app, name="db")
+
+audit_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look into the audit trail.")
+app.add_typer(audit_app, name="audit")
 
 DatabaseOption = Annotated[
     str | None,
@@ -146,6 +149,67 @@ def upgrade_database(database: DatabaseOption = None) -> None:
 
     upgrade(settings(database=database).database)
     output.say("The database is up to date.")
+
+
+@audit_app.command("verify")
+def verify_audit(
+    database: DatabaseOption = None,
+    head: Annotated[
+        list[str] | None,
+        typer.Option("--head", metavar="WRITER:SEQUENCE:HASH", help="A row that the log told of; may be repeated."),
+    ] = None,
+    unaudited: Annotated[
+        list[int] | None,
+        typer.Option("--unaudited", metavar="WRITER", help="A writer that is known to have kept no trail."),
+    ] = None,
+) -> None:
+    """Prove that nothing was taken from the audit trail, put into it or changed.
+
+    Follows every chain from its beginning to where its writer stands. Give it heads from the log, which is kept
+    elsewhere: only they show the loss of what nobody has written after. Exits with 0 only if the trail is whole, with
+    1 if not, with 2 if the database could not be read.
+
+    \b
+        ullage audit verify --database sqlite:///ullage.db --head 3:1207:9f86d081884c7d659a2feaa0c55ad015...
+    """
+    from ullage.cli.admin import audit_faults
+
+    heads = [trail.head(text) for text in head or ()]
+    try:
+        faults = audit_faults(settings(database=database).database, heads, unaudited or ())
+    except Trouble as trouble:
+        output.complain(str(trouble))
+        raise typer.Exit(NOT_CHECKED) from None
+    for sentence in faults:
+        output.say(sentence)
+    if faults:
+        output.complain(f"the audit trail is not whole: {len(faults)} fault{'s' if len(faults) > 1 else ''}")
+        raise typer.Exit(FAILED)
+    output.say("The audit trail is whole.")
+
+
+@audit_app.command("show")
+def show_audit(
+    database: DatabaseOption = None,
+    subject: Annotated[
+        str | None, typer.Option("--subject", metavar="NAME", help="A uuid or name that the entries change or mention.")
+    ] = None,
+    user: Annotated[str | None, typer.Option("--user", metavar="USER", help="Who asked.")] = None,
+    since: Annotated[str | None, typer.Option("--since", metavar="TIME", help="Like 2026-01-31T12:00, UTC.")] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Before this time.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Show who changed what, in order of time.
+
+    \b
+        ullage audit show --database sqlite:///ullage.db --user admin --since 2026-01-31
+    """
+    from ullage.cli.admin import audit_entries
+
+    between = (0 if since is None else trail.time_us(since), None if until is None else trail.time_us(until))
+    for entry in audit_entries(settings(database=database).database, *between):
+        if trail.is_wanted(entry, subject, user):
+            output.say(trail.as_json(entry) if json else trail.as_text(entry))
 
 
 @app.command("version")

@@ -168,11 +168,12 @@ def needs(command: Command) -> Needs:
     return DECISIONS[type(command)].needs(command)
 
 
-def decide(book: Book, command: Command) -> Result | Refusal:
+def decide(book: Book, command: Command, note: Callable[[Draft], None] | None = None) -> Result | Refusal:
     """Decide one command on a Book that holds its needs.
 
     An accepted command changes the Book and gives its result; a refused one leaves the Book exactly as it was and
-    gives (never raises) the Refusal. Raises NotRead or LawBroken only for a programmer's error.
+    gives (never raises) the Refusal. `note` is shown what an accepted one is about to
+    change. Raises NotRead or LawBroken only for a programmer's error.
     """
     decision = DECISIONS[type(command)]
     draft = Draft(book)
@@ -185,5 +186,7 @@ def decide(book: Book, command: Command) -> Result | Refusal:
             ) from refusal
         return refusal
     laws.check(draft)
+    if note is not None:
+        note(draft)
     draft.accept()
     return result

@@ -9,6 +9,7 @@ from ullage.model.commands import (
     InventoriesNow,
     UpdateInventory,
 )
+from ullage.model.origin import Origin
 from ullage.model.provider import ProviderInventories
 from ullage.operations.service import Service, answered
 from ullage.storage import reads
@@ -20,11 +21,11 @@ def show(service: Service, provider_uuid: str) -> ProviderInventories:
         return reads.provider_inventories(connection, provider_uuid)
 
 
-def change(service: Service, command: AddInventory | UpdateInventory) -> InventoriesNow:
+def change(service: Service, command: AddInventory | UpdateInventory, origin: Origin) -> InventoriesNow:
     """Raises ProviderMissing, a generation conflict, and what speaks against the inventories."""
-    return answered(InventoriesNow, service.committer.run(command))
+    return answered(InventoriesNow, service.committer.run(command, origin))
 
 
-def remove(service: Service, command: DeleteInventory | ClearInventories) -> None:
+def remove(service: Service, command: DeleteInventory | ClearInventories, origin: Origin) -> None:
     """Raises ProviderMissing, InventoryMissing, InventoryInUse."""
-    service.committer.run(command)
+    service.committer.run(command, origin)

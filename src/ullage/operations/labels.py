@@ -12,6 +12,7 @@ from ullage.model.commands import (
     EnsureTrait,
     RenameResourceClass,
 )
+from ullage.model.origin import Origin
 from ullage.model.provider import Label, ProviderAggregates, ProviderTraits
 from ullage.operations.service import Service, answered
 from ullage.storage import reads
@@ -29,14 +30,16 @@ def resource_class(service: Service, name: str) -> Label:
         return reads.resource_class(connection, name)
 
 
-def ensure_class(service: Service, command: EnsureResourceClass) -> bool:
+def ensure_class(service: Service, command: EnsureResourceClass, origin: Origin) -> bool:
     """Whether the class was made just now; False if it was there."""
-    return answered(Ensured, service.committer.run(command)).created
+    return answered(Ensured, service.committer.run(command, origin)).created
 
 
-def change_class(service: Service, command: CreateResourceClass | RenameResourceClass | DeleteResourceClass) -> None:
+def change_class(
+    service: Service, command: CreateResourceClass | RenameResourceClass | DeleteResourceClass, origin: Origin
+) -> None:
     """Raises ResourceClassExists, ResourceClassMissing, StandardNameFixed, ResourceClassInUse."""
-    service.committer.run(command)
+    service.committer.run(command, origin)
 
 
 def traits(
@@ -56,17 +59,17 @@ def trait(service: Service, name: str) -> Label:
         return reads.trait(connection, name)
 
 
-def ensure_trait(service: Service, command: EnsureTrait) -> tuple[bool, int]:
+def ensure_trait(service: Service, command: EnsureTrait, origin: Origin) -> tuple[bool, int]:
     """Whether the trait was made just now, and when it last changed (0: just now)."""
-    if answered(Ensured, service.committer.run(command)).created:
+    if answered(Ensured, service.committer.run(command, origin)).created:
         return True, 0
     found = traits(service, frozenset([command.name]))
     return False, found[0].updated_us if found else 0
 
 
-def delete_trait(service: Service, command: DeleteTrait) -> None:
+def delete_trait(service: Service, command: DeleteTrait, origin: Origin) -> None:
     """Raises TraitMissing, StandardNameFixed, TraitInUse."""
-    service.committer.run(command)
+    service.committer.run(command, origin)
 
 
 def traits_of(service: Service, provider_uuid: str) -> ProviderTraits:
@@ -75,9 +78,9 @@ def traits_of(service: Service, provider_uuid: str) -> ProviderTraits:
         return reads.provider_traits(connection, provider_uuid)
 
 
-def clear_traits(service: Service, command: ClearProviderTraits) -> None:
+def clear_traits(service: Service, command: ClearProviderTraits, origin: Origin) -> None:
     """Raises ProviderMissing."""
-    service.committer.run(command)
+    service.committer.run(command, origin)
 
 
 def aggregates_of(service: Service, provider_uuid: str) -> ProviderAggregates:

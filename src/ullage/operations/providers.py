@@ -6,6 +6,7 @@ import uuid as uuid_module
 
 from ullage.engine.select import Selection, selected
 from ullage.model.commands import DeleteProvider, UpdateProvider
+from ullage.model.origin import Origin
 from ullage.model.provider import Provider
 from ullage.model.request import ProviderFilter
 from ullage.operations.service import Service, answered
@@ -28,11 +29,11 @@ def show(service: Service, uuid: str) -> Provider:
         return reads.provider(connection, uuid)
 
 
-def update(service: Service, command: UpdateProvider) -> Provider:
+def update(service: Service, command: UpdateProvider, origin: Origin) -> Provider:
     """Raises ProviderMissing, ProviderExists, UnknownParent, ProviderLoop, ReparentingNotAllowed."""
-    return answered(Provider, service.committer.run(command))
+    return answered(Provider, service.committer.run(command, origin))
 
 
-def delete(service: Service, command: DeleteProvider) -> None:
+def delete(service: Service, command: DeleteProvider, origin: Origin) -> None:
     """Raises ProviderMissing, ProviderHasChildren, ProviderHasAllocations."""
-    service.committer.run(command)
+    service.committer.run(command, origin)

@@ -9,6 +9,8 @@ import os_resource_classes  # type: ignore[import-untyped] # has no type hints
 import os_traits  # type: ignore[import-untyped] # has no type hints
 from sqlalchemy import Connection, Table, insert, select
 
+from ullage.storage.audit.chain import write_alone
+from ullage.storage.audit.entries import Change
 from ullage.storage.dialects import Dialect
 from ullage.storage.many import insert_missing
 from ullage.storage.tables import resource_classes, traits, writers
@@ -39,6 +41,8 @@ def complete(connection: Connection, dialect: Dialect, now_us: int) -> None:
     for table, names in missing:
         rows = [(name, True, writer_id, 1, now_us, now_us) for name in names]
         insert_missing(connection, dialect, table, columns, rows)
+    changes = [Change(str(table.name), name, None, {"standard": True}) for table, names in missing for name in names]
+    write_alone(connection, writer_id, socket.gethostname(), now_us, "CompleteCatalogue", changes)
 
 
 def _missing(connection: Connection, table: Table, names: Sequence[str]) -> list[str]:

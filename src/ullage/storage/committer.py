@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from ullage.model.commands import Command, Result
 from ullage.model.errors import Refusal
+from ullage.model.origin import NOBODY, Origin
 from ullage.storage.lane import Lane
 from ullage.storage.unit import Store
 from ullage.storage.waiting import Closed, Line, Outcome, Told, Waiter
@@ -27,7 +28,7 @@ class Committer:
 
     `clock`: the time to record, in microseconds since 1970 (UTC). `queue_max`: how many commands may wait.
     `batch_max`: how many share a transaction. `attempts`: how often a batch is tried when others are in its way.
-    `deadline_seconds`: how long a command waits to be decided.
+    `deadline_seconds`: how long a command waits to be decided. `audit`: whether the audit trail is kept.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Committer:
         batch_max: int = 256,
         attempts: int = 10,
         deadline_seconds: float = 30.0,
+        audit: bool = True,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -45,29 +47,30 @@ class Committer:
         self._batch_max = batch_max
         self._attempts = attempts
         self._deadline_seconds = deadline_seconds
+        self._audit = audit
         self._lane: Lane | None = None
         self._starting = threading.Lock()
 
-    def run(self, command: Command) -> Result:
+    def run(self, command: Command, origin: Origin = NOBODY) -> Result:
         """Decide and store one command; blocks until that is durable.
 
         Raises the Refusal if it is refused, ConcurrentUpdate if others were in the way again and again, QueueFull if
         too many wait, StorageUnavailable if the database cannot be reached (in all these cases nothing was changed),
         or DeadlineExceeded: then it may yet take effect.
         """
-        waiter = Waiter(command, self._deadline_seconds)
+        waiter = Waiter(command, self._deadline_seconds, origin)
         self._join([waiter])
         return _result(waiter.wait())
 
-    def submit(self, command: Command, tell: Callable[[Outcome], object]) -> None:
+    def submit(self, command: Command, tell: Callable[[Outcome], object], origin: Origin = NOBODY) -> None:
         """Have one command decided and stored without waiting: the committer's thread then tells its outcome, which is
         what `run` would give or raise. `tell` must be quick and never fail.
 
         Raises QueueFull. A deadline that passes while the command is being decided is for the asker to watch.
         """
-        self._join([Told(command, self._deadline_seconds, tell)])
+        self._join([Told(command, self._deadline_seconds, tell, origin)])
 
-    def run_all(self, commands: Sequence[Command]) -> list[Result | Refusal]:
+    def run_all(self, commands: Sequence[Command], origin: Origin = NOBODY) -> list[Result | Refusal]:
         """Run many commands in this order, sharing transactions; gives the outcome of each.
 
         Waits for room where `run` would refuse. Raises only what is a bug, after all have been answered.
@@ -76,7 +79,7 @@ class Committer:
         ahead: list[Waiter] = []
         size = max(1, min(self._batch_max, self._queue_max // 2))
         for start in range(0, len(commands), size):
-            waiters = [Waiter(command, self._deadline_seconds) for command in commands[start : start + size]]
+            waiters = [Waiter(command, self._deadline_seconds, origin) for command in commands[start : start + size]]
             self._join(waiters, patient=True)
             outcomes += [waiter.wait() for waiter in ahead]  # one slice is being decided while the next one waits
             ahead = waiters
@@ -110,7 +113,7 @@ class Committer:
         with self._starting:
             if self._lane is None or not self._lane.is_open:
                 line = Line(self._queue_max)
-                self._lane = Lane(self._store, self._clock, line, self._batch_max, self._attempts)
+                self._lane = Lane(self._store, self._clock, line, self._batch_max, self._attempts, audit=self._audit)
                 self._lane.start()
             return self._lane
 

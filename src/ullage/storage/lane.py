@@ -30,12 +30,15 @@ RETIRE_OLDER_THAN_US = 24 * 3600 * 1_000_000
 class Lane:
     """Takes batches from `line` and settles each. See Committer for the arguments."""
 
-    def __init__(self, store: Store, clock: Callable[[], int], line: Line, batch_max: int, attempts: int) -> None:
+    def __init__(
+        self, store: Store, clock: Callable[[], int], line: Line, batch_max: int, attempts: int, *, audit: bool = True
+    ) -> None:
         self.line = line
         self._store = store
         self._clock = clock
         self._batch_max = batch_max
         self._attempts = attempts
+        self._audit = audit
         self._process = os.getpid()
         self._writer: Writer | None = None
         self._retire_at = time.monotonic() + RETIRE_FIRST_SECONDS
@@ -66,19 +69,22 @@ class Lane:
 
     def _settle(self, waiters: Sequence[Waiter]) -> None:
         """Commit and answer; what fails in company is tried alone, so that each command gets its own answer."""
+        batch = Batch(self._store.dialect, waiters)
         try:
-            outcomes = self._commit(Batch(self._store.dialect, waiters))
+            outcomes = self._commit(batch)
         except Refusal as refusal:
-            outcomes = [refusal] * len(waiters)
+            batch.link, outcomes = None, [refusal] * len(waiters)
         except Exception as error:
             if len(waiters) > 1:
                 for waiter in waiters:
                     self._settle([waiter])
                 return
             logger.exception("%s failed", type(waiters[0].command).__name__)
-            outcomes = [error]
+            batch.link, outcomes = None, [error]
         for waiter, outcome in zip(waiters, outcomes, strict=True):
             waiter.answer(outcome)
+        if batch.link is not None:
+            batch.link.tell()
 
     def _commit(self, batch: Batch) -> Sequence[Outcome]:
         """Execute a batch until its outcome is known, also when the connection breaks in the middle of a commit."""
@@ -86,6 +92,7 @@ class Lane:
             try:
                 return again(self._store.dialect, lambda: self._attempt(batch), self._attempts)
             except Settled as settled:
+                batch.link = settled.link
                 return settled.outcomes
             except CommitUnknown:
                 logger.warning("a commit broke off; its outcome will be looked up", exc_info=True)
@@ -113,7 +120,7 @@ class Lane:
 
     def _register(self) -> Writer:
         with self._store.writing() as connection:
-            return Writer.register(connection, self._clock())
+            return Writer.register(connection, self._clock(), audit=self._audit)
 
     def _retire_if_due(self) -> None:
         """Rarely, and after answering: forget what no reader should need."""

@@ -21,8 +21,10 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    Text,
     UniqueConstraint,
 )
+from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import SchemaItem
 
 metadata = MetaData(
@@ -240,3 +242,21 @@ tombstones = _table(
     Index(None, "stamp_writer", "stamp_sequence"),
 )
 """What was deleted ("provider", "resource_class", "trait"), for readers that still have it."""
+
+LONG_TEXT = (
+    Text()
+    .with_variant(Text(collation="C"), "postgresql")
+    .with_variant(mysql.LONGTEXT(collation="utf8mb4_nopad_bin"), "mariadb")
+)
+
+audit = _table(
+    "audit",
+    Column("writer", KEY, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("recorded_us", BigInteger, nullable=False),
+    Column("hash", text(64), nullable=False),
+    Column("entries", LONG_TEXT, nullable=False),
+    PrimaryKeyConstraint("writer", "sequence"),
+    Index(None, "recorded_us"),
+)
+"""One row for each committed transaction; never changed or deleted. Outlives its writer."""

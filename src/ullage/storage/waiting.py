@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from ullage.ledger.decide import needs as needs_of
 from ullage.model.commands import Command, Result
 from ullage.model.errors import DeadlineExceeded, QueueFull
+from ullage.model.origin import NOBODY, Origin
 from ullage.storage.rebirth import Vacated
 
 COMPANY_SHARE = 0.5
@@ -27,10 +28,11 @@ class Closed(Exception):
 class Waiter:
     """One command, and the thread that waits for its outcome until a deadline."""
 
-    __slots__ = ("_done", "_seconds", "command", "deadline", "is_answered", "needs", "outcome")
+    __slots__ = ("_done", "_seconds", "command", "deadline", "is_answered", "needs", "origin", "outcome")
 
-    def __init__(self, command: Command, seconds: float) -> None:
+    def __init__(self, command: Command, seconds: float, origin: Origin = NOBODY) -> None:
         self.command = command
+        self.origin = origin
         self.needs = needs_of(command)
         self.deadline = time.monotonic() + seconds
         self.outcome: Outcome = None
@@ -67,8 +69,10 @@ class Told(Waiter):
 
     __slots__ = ("_tell",)
 
-    def __init__(self, command: Command, seconds: float, tell: Callable[[Outcome], object]) -> None:
-        super().__init__(command, seconds)
+    def __init__(
+        self, command: Command, seconds: float, tell: Callable[[Outcome], object], origin: Origin = NOBODY
+    ) -> None:
+        super().__init__(command, seconds, origin)
         self._tell = tell
 
     def answer(self, outcome: Outcome) -> None:

@@ -11,6 +11,7 @@ from functools import cache
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from ullage.storage.audit.chain import Chain
 from ullage.storage.dialects import Dialect
 from ullage.storage.statements import Statement
 from ullage.storage.tables import horizon, tombstones, writers
@@ -35,13 +36,16 @@ class Writer:
 
     id: int
     name: str
+    chain: Chain | None = None
+    """None: it keeps no audit trail."""
 
     @staticmethod
-    def register(connection: Connection, now_us: int) -> Writer:
+    def register(connection: Connection, now_us: int, *, audit: bool = True) -> Writer:
         """Make a row for this process, in a transaction of its own."""
         name = f"{socket.gethostname()[:200]} {os.getpid()} {secrets.token_hex(8)}"
         row = insert(writers).values(sequence=0, host=name, started_us=now_us, seen_us=now_us).returning(writers.c.id)
-        return Writer(connection.execute(row).scalar_one(), name)
+        key = connection.execute(row).scalar_one()
+        return Writer(key, name, Chain.begin(connection, key, name, now_us) if audit else None)
 
     def advance(self, connection: Connection, dialect: Dialect, now_us: int) -> Callable[[], Stamp | None]:
         """Raise the sequence in the database and read it back there; None if the row is gone.

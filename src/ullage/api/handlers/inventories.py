@@ -33,7 +33,7 @@ def add(call: Call) -> Response:
     uuid = paths.provider_uuid(call)
     with paths.about_provider(call, uuid):
         body = paths.body(call, bodies.ADD_INVENTORY)
-    now = inventories.change(call.service, body.command(uuid, _reserved_may_equal_total(call)))
+    now = inventories.change(call.service, body.command(uuid, _reserved_may_equal_total(call)), call.origin)
     response = replies.inventory(call, now.inventories[body.resource_class], now.generation, status=201)
     response.headers.append(replies.location(call, f"/resource_providers/{uuid}/inventories/{body.resource_class}"))
     return response
@@ -54,20 +54,20 @@ def update(call: Call) -> Response:
     with paths.about_provider(call, uuid):
         body = paths.body(call, bodies.UPDATE_INVENTORY)
     name = call.parameters["resource_class"]
-    now = inventories.change(call.service, body.command(uuid, name, _reserved_may_equal_total(call)))
+    now = inventories.change(call.service, body.command(uuid, name, _reserved_may_equal_total(call)), call.origin)
     return replies.inventory(call, now.inventories[name], now.generation)
 
 
 def delete(call: Call) -> Response:
     """DELETE /resource_providers/{uuid}/inventories/{resource_class}"""
     uuid = paths.provider_uuid(call)
-    inventories.remove(call.service, DeleteInventory(uuid, call.parameters["resource_class"]))
+    inventories.remove(call.service, DeleteInventory(uuid, call.parameters["resource_class"]), call.origin)
     return replies.without_body()
 
 
 def clear(call: Call) -> Response:
     """DELETE /resource_providers/{uuid}/inventories"""
-    inventories.remove(call.service, ClearInventories(paths.provider_uuid(call)))
+    inventories.remove(call.service, ClearInventories(paths.provider_uuid(call)), call.origin)
     return replies.without_body()
 
 

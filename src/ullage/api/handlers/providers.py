@@ -48,10 +48,10 @@ def update(call: Call) -> Response:
     with paths.about_provider(call, uuid):
         body = paths.body(call, bodies.UPDATE_PROVIDER)
     command = body.command(uuid, may_reparent=has(call.version, Feature.REPARENTING))
-    return replies.provider(call, providers.update(call.service, command))
+    return replies.provider(call, providers.update(call.service, command, call.origin))
 
 
 def delete(call: Call) -> Response:
     """DELETE /resource_providers/{uuid}"""
-    providers.delete(call.service, DeleteProvider(paths.provider_uuid(call, "delete")))
+    providers.delete(call.service, DeleteProvider(paths.provider_uuid(call, "delete")), call.origin)
     return replies.without_body()

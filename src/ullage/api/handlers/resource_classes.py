@@ -18,7 +18,7 @@ def list_all(call: Call) -> Response:
 def create(call: Call) -> Response:
     """POST /resource_classes"""
     name = paths.body(call, bodies.RESOURCE_CLASS).name
-    labels.change_class(call.service, CreateResourceClass(name))
+    labels.change_class(call.service, CreateResourceClass(name), call.origin)
     return replies.without_body(201, [_location(call, name)])
 
 
@@ -35,19 +35,19 @@ def update(call: Call) -> Response:
 def _rename(call: Call) -> Response:
     new_name = paths.body(call, bodies.RESOURCE_CLASS).name
     name = call.parameters["name"]
-    labels.change_class(call.service, RenameResourceClass(name, new_name))
+    labels.change_class(call.service, RenameResourceClass(name, new_name), call.origin)
     return replies.resource_class(call, labels.resource_class(call.service, new_name))
 
 
 def _ensure(call: Call) -> Response:
     name = bodies.resource_class_named(call.parameters["name"]).name
-    created = labels.ensure_class(call.service, EnsureResourceClass(name))
+    created = labels.ensure_class(call.service, EnsureResourceClass(name), call.origin)
     return replies.without_body(201 if created else 204, [_location(call, name)])
 
 
 def delete(call: Call) -> Response:
     """DELETE /resource_classes/{name}"""
-    labels.change_class(call.service, DeleteResourceClass(call.parameters["name"]))
+    labels.change_class(call.service, DeleteResourceClass(call.parameters["name"]), call.origin)
     return replies.without_body()
 
 

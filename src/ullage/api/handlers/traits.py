@@ -32,14 +32,14 @@ def ensure(call: Call) -> Response:
             "The trait is invalid. A valid trait must be no longer than 255 characters, start with the prefix "
             '"CUSTOM_" and use following characters: "A"-"Z", "0"-"9" and "_"'
         )
-    created, changed_us = labels.ensure_trait(call.service, EnsureTrait(name))
+    created, changed_us = labels.ensure_trait(call.service, EnsureTrait(name), call.origin)
     headers = [replies.location(call, f"/traits/{name}"), *replies.cache_headers(call, changed_us)]
     return replies.without_body(201 if created else 204, headers)
 
 
 def delete(call: Call) -> Response:
     """DELETE /traits/{name}"""
-    labels.delete_trait(call.service, DeleteTrait(call.parameters["name"]))
+    labels.delete_trait(call.service, DeleteTrait(call.parameters["name"]), call.origin)
     return replies.without_body()
 
 
@@ -57,5 +57,5 @@ def set_of_provider(call: Call) -> Write:
 
 def clear_of_provider(call: Call) -> Response:
     """DELETE /resource_providers/{uuid}/traits"""
-    labels.clear_traits(call.service, ClearProviderTraits(paths.provider_uuid(call)))
+    labels.clear_traits(call.service, ClearProviderTraits(paths.provider_uuid(call)), call.origin)
     return replies.without_body()
