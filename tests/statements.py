@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 import psycopg
 from sqlalchemy import Connection, Engine, event
 
+from ullage.storage import mariadb_ahead
 from ullage.storage import statements as driver_statements
 from ullage.storage.statements import Answer
 from ullage.storage.unit import Store
@@ -43,6 +44,9 @@ def _watched(execute: Callable[..., None]) -> Callable[..., None]:
         if actions and isinstance(driver, psycopg.Connection) and driver.pgconn.pipeline_status:
             with driver.pipeline():
                 pass
+        waiting = mariadb_ahead.cursor(connection)
+        if actions and waiting is not None:
+            waiting.fetchall()
         for action in actions:
             action(" ".join(text.split()))
         execute(connection, cursor, text, parameters, many=many)

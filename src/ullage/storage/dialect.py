@@ -7,8 +7,9 @@ written in `dialects` and not hidden in a driver.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -52,6 +53,8 @@ class Dialect(ABC):
     """Further ones for a connection that writes."""
     sends_ahead: ClassVar[bool] = False
     """Whether, within `ahead`, statements are sent before earlier ones were answered."""
+    engine_options: ClassVar[Mapping[str, Any]] = MappingProxyType({})
+    """Further arguments of `create_engine`."""
     takes_one_row: ClassVar[bool] = False
     """Whether a statement takes the parameters of one row, and is executed again for the next."""
     begin_reading: ClassVar[tuple[str, ...]]
@@ -74,6 +77,7 @@ class Dialect(ABC):
             max_overflow=POOL_OVERFLOW,
             pool_timeout=POOL_SECONDS_MAX,
             hide_parameters=True,
+            **self.engine_options,
         )
         event.listen(engine, "connect", lambda connection, _record: self.set_up(connection, writes=writes))
         return engine
@@ -147,6 +151,15 @@ class Dialect(ABC):
     def ahead(self, connection: Connection) -> AbstractContextManager[None]:
         """While it lasts, a `Statement` may be sent before earlier ones were answered; nothing else may be executed."""
         return nullcontext()
+
+    def begin_ahead(self, connection: Connection) -> None:
+        """Begin a transaction that writes, within `ahead`."""
+        for statement in self.begin_writing:
+            connection.exec_driver_sql(statement)
+
+    def cursor(self, connection: Connection) -> Any:
+        """The driver's cursor for a `Statement`, or what stands for it."""
+        return connection.connection.cursor()
 
     def commit(self, connection: Connection) -> None:
         """End the transaction and keep what it did (within `ahead`: once that has been answered at its end)."""

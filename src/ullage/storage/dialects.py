@@ -8,16 +8,19 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
 import pymysql
+from pymysql.constants import CLIENT
 from sqlalchemy import (
     URL,
     Column,
     ColumnElement,
     Connection,
     Delete,
+    Engine,
     FromClause,
     Insert,
     Select,
@@ -26,6 +29,7 @@ from sqlalchemy import (
     Update,
     any_,
     bindparam,
+    event,
     func,
     literal,
     make_url,
@@ -33,8 +37,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import PoolResetState
 
-from ullage.storage import bulk
+from ullage.storage import bulk, mariadb_ahead, statements
 from ullage.storage.bulk import Row
 from ullage.storage.dialect import Dialect as Dialect
 from ullage.storage.encryption import Encryption
@@ -224,6 +229,8 @@ class Mariadb(Dialect):
     name = "mariadb"
     driver = "mariadb+pymysql"
     driver_error = pymysql.Error
+    sends_ahead = True
+    engine_options = MappingProxyType({"pool_reset_on_return": None})  # see `engine`
     session = (
         "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
         "SET SESSION tx_isolation = 'REPEATABLE-READ'",
@@ -243,6 +250,17 @@ class Mariadb(Dialect):
     def check_url(self, url: URL) -> None:
         _need_database(url)
 
+    def engine(self, url: URL, pool_size: int, *, writes: bool = False) -> Engine:
+        engine = super().engine(url, pool_size, writes=writes)
+
+        def end(connection: Any, _record: Any, state: PoolResetState) -> None:
+            # the driver would ask the server to roll back what has ended already
+            if not state.transaction_was_reset and mariadb_ahead.is_in_transaction(connection):
+                connection.rollback()
+
+        event.listen(engine, "reset", end)
+        return engine
+
     def connect_arguments(self, url: URL, *, writes: bool) -> dict[str, Any]:
         arguments = {
             "connect_timeout": CONNECT_SECONDS_MAX,
@@ -250,6 +268,7 @@ class Mariadb(Dialect):
             "write_timeout": STATEMENT_SECONDS_MAX,
             "charset": "utf8mb4",
             **Encryption.of(url).for_mariadb(),
+            "client_flag": CLIENT.FOUND_ROWS | (CLIENT.MULTI_STATEMENTS if writes else 0),
         }
         return _unsaid(arguments, url) | {"autocommit": True}
 
@@ -294,6 +313,27 @@ class Mariadb(Dialect):
 
     def counter(self, answer: Answer) -> int | None:
         return answer.new_key() if answer.count() else None
+
+    def ahead(self, connection: Connection) -> AbstractContextManager[None]:
+        return mariadb_ahead.ahead(connection)
+
+    def begin_ahead(self, connection: Connection) -> None:
+        for statement in self.begin_writing:
+            statements.execute(connection, self.cursor(connection), statement, {}, many=False)
+
+    def cursor(self, connection: Connection) -> Any:
+        return mariadb_ahead.cursor(connection) or super().cursor(connection)
+
+    def commit(self, connection: Connection) -> None:
+        waiting = mariadb_ahead.cursor(connection)
+        if waiting is None:
+            super().commit(connection)
+            return
+        try:
+            waiting.execute("COMMIT", {})
+            waiting.fetchall()
+        except pymysql.Error as error:
+            raise_translated(connection, error)
 
     def listed(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         return column.bool_op("IN")(bindparam(name))  # the driver writes a tuple as a list in brackets

@@ -1,14 +1,14 @@
 """Statements as the write path gives them to the driver: written by SQLAlchemy, compiled once, sent on a bare cursor.
 
-SQLAlchemy's own execution costs more than many of these statements cost the database. And on PostgreSQL a batch is sent
+SQLAlchemy's own execution costs more than many of these statements cost the database. And on servers a batch is sent
 ahead (`Dialect.ahead`): a statement does not wait for the answer to the one before it, but for what it depends on, so
 that a batch takes a handful of round trips instead of one for each statement.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from operator import itemgetter
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter, itemgetter, methodcaller
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from sqlalchemy import ClauseElement, Connection, Insert
@@ -38,10 +38,7 @@ class Answer:
         """All rows, each a plain tuple; to be called once."""
         if self._rows is not None:
             return self._rows  # type: ignore[no-any-return]  # what the driver gives
-        try:
-            return self._cursor.fetchall()  # type: ignore[no-any-return]  # what the driver gives
-        except self._dialect.driver_error as error:
-            raise_translated(self._connection, error)
+        return self._asked(_ROWS)  # type: ignore[no-any-return]  # what the driver gives
 
     def count(self) -> int:
         """How many rows were found by an UPDATE or DELETE that `Dialect.counted` has seen."""
@@ -49,11 +46,22 @@ class Answer:
 
     def row_count(self) -> int:
         """What the driver says of that."""
-        return int(self._cursor.rowcount)
+        return int(self._asked(_ROW_COUNT))
 
     def new_key(self) -> int:
         """What MariaDB's LAST_INSERT_ID was set to."""
-        return int(self._cursor.lastrowid)
+        return int(self._asked(_NEW_KEY))
+
+    def _asked(self, what: Callable[[Any], Any]) -> Any:
+        try:
+            return what(self._cursor)
+        except self._dialect.driver_error as error:
+            raise_translated(self._connection, error)
+
+
+_ROWS = methodcaller("fetchall")
+_ROW_COUNT = attrgetter("rowcount")
+_NEW_KEY = attrgetter("lastrowid")
 
 
 class Statement:
@@ -82,7 +90,7 @@ class Statement:
         return self._sent(connection, text, list(map(self._pick, rows)), many=True)
 
     def _sent(self, connection: Connection, text: str, parameters: Any, *, many: bool = False) -> Answer:
-        cursor: Any = connection.connection.cursor()
+        cursor = self._dialect.cursor(connection)
         try:
             execute(connection, cursor, text, parameters, many=many)
             return Answer(connection, cursor, self._dialect)

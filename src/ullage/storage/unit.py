@@ -89,8 +89,7 @@ class Store:
         with self._turn(), self._guarded(self._connected(self.writing_engine, ())) as connection:
             try:
                 with self.dialect.ahead(connection):
-                    for statement in self.dialect.begin_writing:
-                        connection.exec_driver_sql(statement)
+                    self.dialect.begin_ahead(connection)
                     yield connection
                     is_committing = True
                     self._commit(connection)
