@@ -211,6 +211,7 @@ COMPUTED_STATEMENTS = {
     "src/ullage/storage/bulk.py": "names and types of the schema's own columns",
     "src/ullage/storage/statements.py": "runs the compiled text of a Core statement",
     "src/ullage/storage/dialect.py": "runs the constant settings of a Dialect",
+    "src/ullage/storage/mariadb_ahead.py": "joins such texts, which the driver has filled in, by semicolons",
     "src/ullage/storage/mariadb_locks.py": "a number of seconds and a constant expression",
 }
 """Where a statement is put together all the same, and from what."""

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 from ledger.scenes import claim, replace, uuid_of
+from pymysql.connections import Connection as DriverConnection
 from statements import recorded
 
 from ullage.model.commands import Command, CreateProvider, ReleaseConsumer, SetInventories
@@ -21,7 +22,7 @@ does as it begins."""
 HELD_STATEMENTS_MAX = 13
 """Consumers that hold something are locked and read, too."""
 WAITS_MAX = 4
-"""Of PostgreSQL: for what was found, for what was locked and read, for the counts, for the commit."""
+"""Of a server: for what was found, for what was locked and read, for the counts, for the commit."""
 
 HOSTS = [uuid_of(f"h{number}") for number in range(32)]
 
@@ -86,6 +87,22 @@ def test_a_batch_waits_for_the_server_a_few_times_only(
     run(committer, [wanted(f"y{number}", number) for number in range(size)])
     assert waits[-1] == "the end"
     assert len(waits) <= WAITS_MAX
+
+
+@pytest.mark.databases("mariadb")
+@pytest.mark.parametrize("size", [1, 32])
+def test_a_batch_is_a_few_requests(committer: Committer, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    requests = []
+    driver: Any = DriverConnection
+    send = driver._execute_command
+
+    def counted(connection: Any, command: int, text: Any) -> None:
+        requests.append(text)
+        send(connection, command, text)
+
+    monkeypatch.setattr(driver, "_execute_command", counted)
+    run(committer, [wanted(f"m{number}", number) for number in range(size)])
+    assert len(requests) <= WAITS_MAX
 
 
 def test_a_refused_claim_writes_nothing(store: Store, committer: Committer) -> None:

@@ -241,8 +241,9 @@ class Mariadb(Dialect):
     writing_session = ("SET SESSION tx_isolation = 'READ-COMMITTED'",)
     begin_reading = ("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",)
     begin_writing = ("START TRANSACTION READ WRITE",)
-    retryable = frozenset({1020, 1205, 1213})
-    """Record changed since last read, lock wait timeout, deadlock (Galera says that of a failed certification, too)."""
+    retryable = frozenset({1020, 1205, 1213, 1412})
+    """Record changed since last read, lock wait timeout, deadlock (Galera says that of a failed certification, too),
+    table changed by an upgrade since the snapshot."""
     unavailable = frozenset({1040, 1047, 1053, 1203, 1927, 1969})
     """1969: a statement was cut off at its time limit."""
     forbidden = frozenset({1044, 1142, 1143, 1227})

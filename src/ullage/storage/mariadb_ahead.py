@@ -13,6 +13,7 @@ from typing import Any
 
 import pymysql.cursors
 from pymysql.connections import Connection as DriverConnection
+from pymysql.constants import CLIENT
 from pymysql.constants.SERVER_STATUS import SERVER_STATUS_IN_TRANS
 from sqlalchemy import Connection
 
@@ -23,8 +24,13 @@ REQUEST_CHARACTERS_MAX = 1024 * 1024
 
 @contextmanager
 def ahead(connection: Connection) -> Iterator[None]:
-    """While it lasts, `cursor` has one to give. What was not sent by its end, because something failed, never is."""
-    connection.info[_AHEAD] = Ahead(connection.connection.driver_connection)  # type: ignore[arg-type]  # it is MariaDB's
+    """While it lasts, `cursor` has one to give. What was not sent by its end, because something failed, never is.
+
+    Nothing waits on connections that read: they are not allowed several statements in one request.
+    """
+    driver: DriverConnection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # MariaDB's
+    if driver.client_flag & CLIENT.MULTI_STATEMENTS:
+        connection.info[_AHEAD] = Ahead(driver)
     try:
         yield
     finally:
@@ -40,7 +46,7 @@ def cursor(connection: Connection) -> Later | None:
 
 def is_in_transaction(connection: DriverConnection[Any]) -> bool:
     """Whether, by the server's last word, a transaction is under way."""
-    return bool(connection.server_status & SERVER_STATUS_IN_TRANS)
+    return bool(connection.server_status & SERVER_STATUS_IN_TRANS)  # type: ignore[attr-defined]  # its types lack it
 
 
 class Ahead:

@@ -43,7 +43,7 @@ def require_current(connection: Connection) -> None:
 def _upgrade(store: Store, now_us: int) -> None:
     script = ScriptDirectory.from_config(_config())
     store.prepare()
-    with store.reading() as connection:
+    with store.looking() as connection:  # MariaDB shows no table in a snapshot that is older than it
         has_schema = _has_schema(connection, script)
         has_names = has_schema and catalogue.is_complete(connection)
     if not has_schema:
