@@ -31,10 +31,18 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ullage.storage import bulk
 from ullage.storage.bulk import Row
-from ullage.storage.encryption import stripped
+from ullage.storage.encryption import Encryption, stripped
 from ullage.storage.statements import Answer
-from ullage.storage.trouble import CommitUnknown, StorageUnavailable
+from ullage.storage.trouble import BadDatabaseUrl, CommitUnknown, StorageUnavailable
 
+CONNECT_SECONDS_MAX = 10
+LOCK_SECONDS_MAX = 10
+"""How long a statement waits for a lock; then its transaction is tried again."""
+STATEMENT_SECONDS_MAX = 120
+IDLE_SECONDS_MAX = 120
+"""How long a process may sit in a transaction (frozen, or its host gone) before the server takes its locks away."""
+UPGRADE_SECONDS_MAX = 600
+"""How long one host waits while another upgrades the database."""
 POOL_OVERFLOW = 4
 POOL_SECONDS_MAX = 10
 
@@ -194,3 +202,22 @@ class Dialect(ABC):
     def update_statement(self, table: Table, wanted: Sequence[Column[Any]], changed: Sequence[Column[Any]]) -> Update:
         """The UPDATE of `many.update_rows`; its parameters are `data`, or those of one row."""
         return bulk.update_where(table, wanted, changed, list(self.data([*wanted, *changed]).c))
+
+
+def need_database(url: URL) -> None:
+    """Raise BadDatabaseUrl unless it names a database, and its encryption can be."""
+    if not url.database:
+        raise BadDatabaseUrl(
+            f"The database url names no database; write {url.drivername}://USER:PASSWORD@HOST/DATABASE"
+        )
+    Encryption.of(url)
+
+
+def unsaid(arguments: dict[str, Any], url: URL) -> dict[str, Any]:
+    """The arguments that the url does not give itself."""
+    return {name: value for name, value in arguments.items() if name not in url.query}
+
+
+def dotted(version: tuple[Any, ...]) -> str:
+    """A version as it is written: 10.11.6."""
+    return ".".join(str(part) for part in version)

@@ -8,19 +8,15 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import psycopg
-import pymysql
-from pymysql.constants import CLIENT
 from sqlalchemy import (
     URL,
     Column,
     ColumnElement,
     Connection,
     Delete,
-    Engine,
     FromClause,
     Insert,
     Select,
@@ -29,33 +25,33 @@ from sqlalchemy import (
     Update,
     any_,
     bindparam,
-    event,
     func,
     literal,
     make_url,
     select,
 )
-from sqlalchemy.dialects import mysql, postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.pool import PoolResetState
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError
 
-from ullage.storage import bulk, mariadb_ahead, statements
+from ullage.storage import bulk
 from ullage.storage.bulk import Row
+from ullage.storage.dialect import (
+    CONNECT_SECONDS_MAX,
+    IDLE_SECONDS_MAX,
+    LOCK_SECONDS_MAX,
+    STATEMENT_SECONDS_MAX,
+    UPGRADE_SECONDS_MAX,
+    dotted,
+    need_database,
+    unsaid,
+)
 from ullage.storage.dialect import Dialect as Dialect
 from ullage.storage.encryption import Encryption
-from ullage.storage.mariadb_locks import named_lock, table_lock
+from ullage.storage.mariadb import Mariadb
 from ullage.storage.statements import Answer, raise_translated
 from ullage.storage.trouble import BadDatabaseUrl, ServerUnfit, StorageUnavailable
 from ullage.storage.turns import Turns
 
-CONNECT_SECONDS_MAX = 10
-LOCK_SECONDS_MAX = 10
-"""How long a statement waits for a lock; then its transaction is tried again."""
-STATEMENT_SECONDS_MAX = 120
-IDLE_SECONDS_MAX = 120
-"""How long a process may sit in a transaction (frozen, or its host gone) before the server takes its locks away."""
-UPGRADE_SECONDS_MAX = 600
-"""How long one host waits while another upgrades the database."""
 UPGRADE_LOCK = 0x756C6C616765
 _log = logging.getLogger(__name__)
 
@@ -146,7 +142,7 @@ class Postgresql(Dialect):
     forbidden = frozenset({"42501"})
 
     def check_url(self, url: URL) -> None:
-        _need_database(url)
+        need_database(url)
 
     def connect_arguments(self, url: URL, *, writes: bool) -> dict[str, Any]:
         limits = {
@@ -164,12 +160,12 @@ class Postgresql(Dialect):
             "prepare_threshold": 0 if writes else None,
             **Encryption.of(url).for_postgresql(),
         }
-        return _unsaid(arguments, url) | {"autocommit": True}
+        return unsaid(arguments, url) | {"autocommit": True}
 
     def prepare(self, connection: Connection) -> None:
         version = connection.dialect.server_version_info or ()
         if version < (15,):
-            raise ServerUnfit(f"PostgreSQL 15 or newer is needed; the server is {_dotted(version)}")
+            raise ServerUnfit(f"PostgreSQL 15 or newer is needed; the server is {dotted(version)}")
         encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
         if encoding != "UTF8":
             raise ServerUnfit(f"The database's encoding must be UTF8; it is {encoding}")
@@ -223,157 +219,8 @@ class Postgresql(Dialect):
         return bulk.array_parameters(rows)
 
 
-class Mariadb(Dialect):
-    """MariaDB 10.11 or newer, single or a Galera cluster, through PyMySQL."""
-
-    name = "mariadb"
-    driver = "mariadb+pymysql"
-    driver_error = pymysql.Error
-    sends_ahead = True
-    engine_options = MappingProxyType({"pool_reset_on_return": None})  # see `engine`
-    session = (
-        "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
-        "SET SESSION tx_isolation = 'REPEATABLE-READ'",
-        f"SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS_MAX}",
-        f"SET SESSION max_statement_time = {STATEMENT_SECONDS_MAX}",
-        f"SET SESSION idle_transaction_timeout = {IDLE_SECONDS_MAX}",
-    )
-    writing_session = ("SET SESSION tx_isolation = 'READ-COMMITTED'",)
-    begin_reading = ("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",)
-    begin_writing = ("START TRANSACTION READ WRITE",)
-    retryable = frozenset({1020, 1205, 1213, 1412})
-    """Record changed since last read, lock wait timeout, deadlock (Galera says that of a failed certification, too),
-    table changed by an upgrade since the snapshot."""
-    unavailable = frozenset({1040, 1047, 1053, 1203, 1927, 1969})
-    """1969: a statement was cut off at its time limit."""
-    forbidden = frozenset({1044, 1142, 1143, 1227})
-
-    def check_url(self, url: URL) -> None:
-        _need_database(url)
-
-    def engine(self, url: URL, pool_size: int, *, writes: bool = False) -> Engine:
-        engine = super().engine(url, pool_size, writes=writes)
-
-        def end(connection: Any, _record: Any, state: PoolResetState) -> None:
-            # the driver would ask the server to roll back what has ended already
-            if not state.transaction_was_reset and mariadb_ahead.is_in_transaction(connection):
-                connection.rollback()
-
-        event.listen(engine, "reset", end)
-        return engine
-
-    def connect_arguments(self, url: URL, *, writes: bool) -> dict[str, Any]:
-        arguments = {
-            "connect_timeout": CONNECT_SECONDS_MAX,
-            "read_timeout": STATEMENT_SECONDS_MAX + CONNECT_SECONDS_MAX,
-            "write_timeout": STATEMENT_SECONDS_MAX,
-            "charset": "utf8mb4",
-            **Encryption.of(url).for_mariadb(),
-            "client_flag": CLIENT.FOUND_ROWS | (CLIENT.MULTI_STATEMENTS if writes else 0),
-        }
-        return _unsaid(arguments, url) | {"autocommit": True}
-
-    def set_up(self, connection: Any, *, writes: bool) -> None:
-        super().set_up(connection, writes=writes)
-        with connection.cursor() as cursor:
-            if cursor.execute("SHOW VARIABLES LIKE 'wsrep_sync_wait'"):
-                # on a cluster, a transaction begins only when this node has applied what others answered before
-                cursor.execute("SET SESSION wsrep_sync_wait = 1")
-
-    def prepare(self, connection: Connection) -> None:
-        version = connection.dialect.server_version_info or ()
-        if version < (10, 11):
-            raise ServerUnfit(f"MariaDB 10.11 or newer is needed; the server is {_dotted(version)}")
-        flush = connection.exec_driver_sql("SELECT @@innodb_flush_log_at_trx_commit").scalar_one()
-        if flush not in (1, 3) and not _is_cluster(connection):
-            _log.warning("MariaDB runs with innodb_flush_log_at_trx_commit = %s: a crash can lose answers", flush)
-
-    @contextmanager
-    def upgrade_lock(self, connection: Connection) -> Iterator[None]:
-        connection.detach()  # so that this setting ends with it
-        connection.exec_driver_sql("SET SESSION max_statement_time = 0")
-        lock = table_lock if _is_cluster(connection) else named_lock
-        with lock(connection, UPGRADE_SECONDS_MAX):
-            yield
-
-    def code(self, error: BaseException) -> int | None:
-        return error.args[0] if error.args and isinstance(error.args[0], int) else None
-
-    def is_constraint_violation(self, error: BaseException) -> bool:
-        if isinstance(error, DBAPIError) and self.code(error.orig or error) == 4025:  # CHECK, which PyMySQL mislabels
-            return True
-        return super().is_constraint_violation(error)
-
-    def skipping_insert(self, table: Table) -> Insert:
-        # not INSERT IGNORE, which also cuts long values and lets wrong foreign keys in
-        same = {each.name: each for each in list(table.primary_key)[:1]}
-        return mysql.insert(table).on_duplicate_key_update(same)
-
-    def count_up(self, statement: Update, column: Column[int]) -> Update:
-        return statement.values({column: func.last_insert_id(column + 1)})  # MariaDB has no UPDATE ... RETURNING
-
-    def counter(self, answer: Answer) -> int | None:
-        return answer.new_key() if answer.count() else None
-
-    def ahead(self, connection: Connection) -> AbstractContextManager[None]:
-        return mariadb_ahead.ahead(connection)
-
-    def begin_ahead(self, connection: Connection) -> None:
-        for statement in self.begin_writing:
-            statements.execute(connection, self.cursor(connection), statement, {}, many=False)
-
-    def cursor(self, connection: Connection) -> Any:
-        return mariadb_ahead.cursor(connection) or super().cursor(connection)
-
-    def commit(self, connection: Connection) -> None:
-        waiting = mariadb_ahead.cursor(connection)
-        if waiting is None:
-            super().commit(connection)
-            return
-        try:
-            waiting.execute("COMMIT", {})
-            waiting.fetchall()
-        except pymysql.Error as error:
-            raise_translated(connection, error)
-
-    def listed(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-        return column.bool_op("IN")(bindparam(name))  # the driver writes a tuple as a list in brackets
-
-    def list_parameter(self, values: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(values) or (None,)  # no brackets may be empty; NULL is equal to nothing
-
-    def data(self, columns: Sequence[Column[Any]]) -> FromClause:
-        return bulk.json_table(columns)
-
-    def parameters(self, columns: Sequence[Column[Any]], rows: Sequence[Row]) -> dict[str, Any]:
-        return bulk.json_parameters(rows)
-
-    def update_statement(self, table: Table, wanted: Sequence[Column[Any]], changed: Sequence[Column[Any]]) -> Update:
-        return bulk.update_joined(table, wanted, changed, self.data([*wanted, *changed]))
-
-
 def _psycopg(connection: Connection) -> psycopg.Connection[Any]:
     return connection.connection.driver_connection  # type: ignore[return-value]  # that is what the driver makes
-
-
-def _is_cluster(connection: Connection) -> bool:
-    return bool(connection.exec_driver_sql("SELECT @@wsrep_on").scalar_one())
-
-
-def _need_database(url: URL) -> None:
-    if not url.database:
-        raise BadDatabaseUrl(
-            f"The database url names no database; write {url.drivername}://USER:PASSWORD@HOST/DATABASE"
-        )
-    Encryption.of(url)
-
-
-def _unsaid(arguments: dict[str, Any], url: URL) -> dict[str, Any]:
-    return {name: value for name, value in arguments.items() if name not in url.query}
-
-
-def _dotted(version: tuple[Any, ...]) -> str:
-    return ".".join(str(part) for part in version)
 
 
 DIALECTS: Mapping[str, Dialect] = {
