@@ -31,7 +31,8 @@ STEPS: dict[str, Callable[[str], Command]] = {
     "aggregates": lambda uuid: SetProviderAggregates(uuid, 2, AGGREGATES),
 }
 STATEMENTS_MAX = 11
-WHOLE_STATEMENTS_MAX = 15
+WHOLE_STATEMENTS_MAX = 16
+"""One of each tells the audit trail."""
 FEW, MANY = [uuid_of("first")], [uuid_of(f"h{number}") for number in range(64)]
 
 
