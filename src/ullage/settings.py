@@ -18,6 +18,9 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 ENVIRONMENT_PREFIX = "ULLAGE_"
+AUTH_SCHEMES = ("noauth2",)
+"""What the option `auth` may name."""
+_ANY_SCHEME = "|".join(AUTH_SCHEMES)
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -73,7 +76,12 @@ class Settings:
         choices=("auto", "verify-full", "require", "off"),
     )
     database_ca: str = option("", "A PEM file with the authorities that the database's certificate is judged by.")
-    auth: str = option("noauth2", "How it is found out who asks.", choices=("noauth2",))
+    auth: str = option(
+        "noauth2",
+        "How it is found out who asks: names of schemes, separated by commas, in the order in which they are asked.",
+        pattern=f"({_ANY_SCHEME})( *, *({_ANY_SCHEME}))*",
+        accepted=f"one or several, separated by commas, of {', '.join(AUTH_SCHEMES)}",
+    )
     noauth2_anywhere: bool = option(
         False, "Serve noauth2, which believes everybody, on addresses that other machines can reach."
     )
@@ -201,11 +209,16 @@ class Settings:
             missing = "tls_key" if self.tls_certificate else "tls_certificate"
             raise SettingsError(f"option {missing}: '' is not accepted. Accepted: a file, as the other one is given.")
         is_open = self.host not in LOOPBACK and not self.host.startswith("127.")
-        if self.auth == "noauth2" and is_open and not self.noauth2_anywhere:
+        if "noauth2" in self.auth_schemes and is_open and not self.noauth2_anywhere:
             raise SettingsError(
                 f"option host: {self.host!r} can be reached from other machines, and auth noauth2 believes everybody. "
                 "Accepted: a loopback address, or noauth2_anywhere = true."
             )
+
+    @property
+    def auth_schemes(self) -> tuple[str, ...]:
+        """The names in `auth`, each once."""
+        return tuple(dict.fromkeys(name.strip() for name in self.auth.split(",")))
 
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.shown().items())})"

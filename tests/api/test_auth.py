@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from ullage.api import auth
-from ullage.api.auth import NoAuth2
-from ullage.api.http import Identity, Request
+from ullage.api.auth import NoAuth2, NotIdentified, Schemes
+from ullage.api.http import Identity, Request, WouldWait
 from ullage.api.policy import RULES, Policy
 from ullage.api.routes import ROUTES
 from ullage.model.errors import NotPermitted
-from ullage.settings import OPTIONS, Settings
+from ullage.settings import AUTH_SCHEMES, Settings
+from ullage.wiring import build_service
 
 
 def request(**headers: str) -> Request:
@@ -18,7 +19,7 @@ def request(**headers: str) -> Request:
 
 
 def test_noauth2_is_not_asked_without_a_token() -> None:
-    assert NoAuth2().identify(request(x_roles="admin")) is None
+    assert NoAuth2().identify(request(x_roles="admin"), may_wait=False) is None
 
 
 @pytest.mark.parametrize(
@@ -39,13 +40,41 @@ def test_noauth2_is_not_asked_without_a_token() -> None:
     ],
 )
 def test_noauth2_believes_the_token_and_the_roles(headers: dict[str, str], identity: Identity) -> None:
-    assert NoAuth2().identify(request(**headers)) == identity
+    assert NoAuth2().identify(request(**headers), may_wait=False) == identity
 
 
 def test_every_scheme_can_be_set_and_keeps_to_the_contract() -> None:
-    assert set(auth.SCHEMES) == set(OPTIONS["auth"].choices)
-    for name in auth.SCHEMES:
-        assert auth.scheme_for(Settings(auth=name)).identify(request()) is None
+    assert set(auth.SCHEMES) == set(AUTH_SCHEMES)
+    for name, make in auth.SCHEMES.items():
+        assert make(Settings(auth=name), build_service(Settings())).identify(request(), may_wait=False) is None
+
+
+class Says:
+    """A scheme that always says the same."""
+
+    challenge = ""
+
+    def __init__(self, answer: Identity | Exception | None) -> None:
+        self._answer = answer
+
+    def identify(self, request: Request, may_wait: bool) -> Identity | None:
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return self._answer
+
+
+def test_the_first_scheme_that_knows_the_credentials_decides() -> None:
+    nobody, bad, somebody = Says(None), Says(NotIdentified()), Says(ADMIN)
+    assert Schemes([nobody, somebody]).identify(request(), may_wait=True) is ADMIN
+    assert Schemes([somebody, bad]).identify(request(), may_wait=True) is ADMIN
+    for schemes in ([nobody], [bad, somebody], []):
+        with pytest.raises(NotIdentified):
+            Schemes(schemes).identify(request(), may_wait=True)
+
+
+def test_who_would_wait_is_asked_again_before_another_decides() -> None:
+    with pytest.raises(WouldWait):
+        Schemes([Says(WouldWait()), Says(ADMIN)]).identify(request(), may_wait=False)
 
 
 ADMIN = Identity("a", "p", frozenset({"admin"}))

@@ -26,7 +26,7 @@ from typing import TypeVar
 
 from ullage.api import negotiation, problems, request_log, uris, version_document
 from ullage.api.askers import Allowance, Askers
-from ullage.api.auth import NotIdentified, Scheme, scheme_for
+from ullage.api.auth import NotIdentified, schemes_for
 from ullage.api.cors import Cors
 from ullage.api.http import Call, Identity, Request, Response, Route, WouldWait, Write
 from ullage.api.policy import OPEN, Policy
@@ -64,7 +64,7 @@ class App:
         """Raises ValueError for a route that is there twice or whose policy rule does not exist."""
         self.settings = settings
         self.service = service
-        self._scheme: Scheme = scheme_for(settings)
+        self._schemes = schemes_for(settings, service)
         self._policy = Policy(settings.enforce_new_defaults)
         self._askers = Askers(Allowance.of(settings))
         self._cors = Cors(settings.cors_origins)
@@ -115,7 +115,7 @@ class App:
 
     def _answer(self, request: Request, visit: Visit, may_wait: bool) -> Response | Begun:
         path = uris.decode_path(request.raw_path)
-        identity = ANONYMOUS if path in ("", "/") else self._identify(request, visit)
+        identity = ANONYMOUS if path in ("", "/") else self._identify(request, visit, may_wait)
         self._admit(identity.user or f"@{request.remote_address}", visit)
         visit.version = version = _version(request)
         _require_described_body(request)
@@ -171,15 +171,13 @@ class App:
             self._askers.leave(visit.asker, is_undone=is_undone)
             visit.asker = ""
 
-    def _identify(self, request: Request, visit: Visit) -> Identity:
+    def _identify(self, request: Request, visit: Visit, may_wait: bool) -> Identity:
         try:
-            identity = self._scheme.identify(request)
+            return self._schemes.identify(request, may_wait)
         except NotIdentified:
-            identity = None
-        if identity is None:
             self._admit(f"@{request.remote_address}", visit)  # to guess credentials is to ask, too
-            raise Problem(401)
-        return identity
+            challenges = tuple(("www-authenticate", challenge) for challenge in self._schemes.challenges)
+            raise Problem(401, headers=challenges) from None
 
     def _route(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         try:
