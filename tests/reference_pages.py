@@ -9,6 +9,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import access
 import openapi_page
 import typer
 from typer.testing import CliRunner
@@ -202,6 +203,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "microversions.md": microversions_page,
     "routes.md": routes_page,
     "errors.md": errors_page,
+    "access.md": lambda: _page(list(access.lines())),
     "openapi.md": lambda: _page(openapi_page.lines()),
 }
 

@@ -85,6 +85,12 @@ class Settings:
     noauth2_anywhere: bool = option(
         False, "Serve noauth2, which believes everybody, on addresses that other machines can reach."
     )
+    policy_file: str = option(
+        "",
+        "A file of oslo.policy rules, such as policy.yaml, that replace the default rules of their names. It is read "
+        "again when it changes.",
+    )
+    enforce_scope: bool = option(True, "Refuse tokens of the system where a rule is for those of a project.")
     enforce_new_defaults: bool = option(
         True, "Use the present default policy rules; when off, role admin is enough for everything, as it once was."
     )

@@ -60,7 +60,9 @@ ROUTES = (
     ),
     Route("GET", "/traits", echo, "placement:traits:list", since=Feature.TRAITS, gives_json=True),
     Route("PUT", "/traits/{name}", wrong, "placement:traits:update", since=Feature.TRAITS),
-    Route("GET", "/usages", echo, "placement:usages", since=Feature.PROJECT_USAGES, gives_json=True),
+    Route(
+        "GET", "/usages", echo, "placement:usages", since=Feature.PROJECT_USAGES, gives_json=True, names_project=True
+    ),
     Route("POST", "/reshaper", echo, "placement:reshaper:reshape", since=Feature.RESHAPER, reads_json=True),
 )
 

@@ -7,7 +7,8 @@ import pytest
 from ullage.api import auth
 from ullage.api.auth import NoAuth2, NotIdentified, Schemes
 from ullage.api.http import Identity, Request, WouldWait
-from ullage.api.policy import RULES, Policy
+from ullage.api.policy import Policy
+from ullage.api.policy_rules import RULES
 from ullage.api.routes import ROUTES
 from ullage.model.errors import NotPermitted
 from ullage.settings import AUTH_SCHEMES, Settings
@@ -85,7 +86,7 @@ SYSTEM = Identity("a", None, frozenset({"admin", "service"}), system_scope=True)
 
 def may(policy: Policy, rule: str, identity: Identity, project: str | None = None) -> bool:
     try:
-        policy.require(f"placement:{rule}", identity, project)
+        policy.require(f"placement:{rule}", identity, (project, identity.user))
     except NotPermitted:
         return False
     return True
@@ -110,13 +111,13 @@ def may(policy: Policy, rule: str, identity: Identity, project: str | None = Non
     ],
 )
 def test_default_rules(rule: str, identity: Identity, project: str | None, new: bool, old: bool) -> None:
-    assert may(Policy(enforce_new_defaults=True), rule, identity, project) is new
-    assert may(Policy(enforce_new_defaults=False), rule, identity, project) is old
+    assert may(Policy(Settings(enforce_new_defaults=True)), rule, identity, project) is new
+    assert may(Policy(Settings(enforce_new_defaults=False)), rule, identity, project) is old
 
 
 def test_a_refusal_names_the_rule() -> None:
     with pytest.raises(NotPermitted, match="Policy does not allow placement:usages to be performed"):
-        Policy(enforce_new_defaults=True).require("placement:usages", READER, None)
+        Policy(Settings()).require("placement:usages", READER, (None, "r"))
 
 
 def test_every_rule_is_some_routes_rule() -> None:

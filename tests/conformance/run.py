@@ -23,7 +23,7 @@ FAILURES_MAX = 1
 def main(arguments: list[str] | None = None) -> int:
     """Run what the arguments choose; the exit status."""
     options = _parser().parse_args(arguments)
-    files = [file for file in suite_files(families=options.families) if options.only in file.stem]
+    files = [file for file in suite_files() if options.only in file.stem]
     if options.reference:
         scores = [_run(files, reference_stage(free_port()))]
     else:
@@ -58,7 +58,6 @@ def one_line(text: str, length_max: int = 400) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m conformance.run", description=__doc__)
     parser.add_argument("--database", action="append", choices=servers.NAMES, help="only this one (may be repeated)")
-    parser.add_argument("--families", action="store_true", help="the three families of role policies too")
     parser.add_argument("--only", default="", metavar="TEXT", help="only files with this in their name")
     parser.add_argument("--reference", action="store_true", help="against the reference, to prove the fixtures")
     return parser

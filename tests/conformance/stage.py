@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from differential.reference import ReferenceServer
 from embedding import application
 from servers import Server
 from serving import UllageServer
+
+from ullage.api.policy_rules import RULES
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -109,11 +112,26 @@ def ullage_stage(server: Server) -> InProcess:
         url = server.new_ledger_database()
         closing.callback(server.drop_database, url)
         origins = ("http://valid.example.com",) if options.cors else ()
+        policy_file = closing.enter_context(_open_policy()) if options.open_policy else ""
         return closing.enter_context(
-            application(url, cors_origins=origins, enforce_new_defaults=options.enforce_new_defaults)
+            application(
+                url,
+                cors_origins=origins,
+                enforce_new_defaults=options.enforce_new_defaults,
+                policy_file=policy_file,
+            )
         )
 
     return InProcess(server.name, opened)
+
+
+@contextmanager
+def _open_policy() -> Iterator[str]:
+    """A policy file that lets everybody do everything."""
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write("".join(f'"{name}": "@"\n' for name in RULES))
+        file.flush()
+        yield file.name
 
 
 def reference_stage(port: int) -> BehindPort:

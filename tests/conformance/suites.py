@@ -19,14 +19,10 @@ CACHE = ROOT / ".cache" / "conformance"
 PIN = HERE / "wheel.txt"
 INSIDE = "placement/tests/functional/gabbits/"
 
-FAMILIES = ("secure-rbac", "legacy-rbac", "policy")
-"""Files ending in these try role policies file by file; they are left out unless asked for."""
 
-
-def suite_files(*, families: bool = False) -> list[Path]:
-    """The YAML files in order of name; the three role families only if asked for."""
-    files = sorted(_gabbits().glob("*.yaml"))
-    return [file for file in files if families or not file.stem.endswith(FAMILIES)]
+def suite_files() -> list[Path]:
+    """The YAML files in order of name."""
+    return sorted(_gabbits().glob("*.yaml"))
 
 
 def fixture_names(file: Path) -> tuple[str, ...]:

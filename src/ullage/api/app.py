@@ -29,7 +29,8 @@ from ullage.api.askers import Allowance, Askers
 from ullage.api.auth import NotIdentified, schemes_for
 from ullage.api.cors import Cors
 from ullage.api.http import Call, Identity, Request, Response, Route, WouldWait, Write
-from ullage.api.policy import OPEN, Policy
+from ullage.api.policy import Confinement, Policy, own
+from ullage.api.policy_rules import OPEN
 from ullage.api.problems import Problem
 from ullage.api.request_log import Visit
 from ullage.api.routing import MethodUnknown, PathUnknown, RouteTable
@@ -65,7 +66,7 @@ class App:
         self.settings = settings
         self.service = service
         self._schemes = schemes_for(settings, service)
-        self._policy = Policy(settings.enforce_new_defaults)
+        self._policy = Policy(settings)
         self._askers = Askers(Allowance.of(settings))
         self._cors = Cors(settings.cors_origins)
         self._routes = RouteTable((*version_document.ROUTES, *routes))
@@ -123,13 +124,13 @@ class App:
         _require_feature(route, version)
         _require_media_types(route, request, version)
         query, query_fault = _query(request)
-        if route.rule != OPEN:
-            project = query.get("project_id", [None])[-1]
-            self._policy.require(route.rule, identity, project)
+        confinement = self._permit(route, identity, query, may_wait)
         if query_fault is not None:
             raise query_fault
         _require_text(parameters)
-        call = Call(self.service, request, version, identity, parameters, query, may_wait, visit.request_id)
+        call = Call(
+            self.service, request, version, identity, parameters, query, may_wait, visit.request_id, confinement
+        )
         answer = self._mended(call, route, visit, lambda: route.handler(call))
         return Begun(call, route, visit, answer) if isinstance(answer, Write) else answer
 
@@ -178,6 +179,15 @@ class App:
             self._admit(f"@{request.remote_address}", visit)  # to guess credentials is to ask, too
             challenges = tuple(("www-authenticate", challenge) for challenge in self._schemes.challenges)
             raise Problem(401, headers=challenges) from None
+
+    def _permit(
+        self, route: Route, identity: Identity, query: dict[str, list[str]], may_wait: bool
+    ) -> Confinement | None:
+        if route.rule == OPEN:
+            return None
+        target = (query.get("project_id", [None])[-1], identity.user) if route.names_project else own(identity)
+        self._policy.require(route.rule, identity, target, may_wait=may_wait)
+        return self._policy.confinement(route.rule, identity, may_wait=may_wait)
 
     def _route(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
         try:

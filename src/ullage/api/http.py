@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from ullage.api.versions import LATEST, Feature, Microversion, has
 from ullage.model.commands import Command, Result
@@ -56,6 +57,16 @@ class Identity:
     system_scope: bool = False
 
 
+class Confined(Protocol):
+    """What holds an asker to what is its own: see policy.Confinement."""
+
+    def permits(self, project: str, user: str) -> bool:
+        """Whether what is of this project and user is within it."""
+
+    def require(self, project: str, user: str) -> None:
+        """Raise NotPermitted for what is not within it."""
+
+
 @dataclass(slots=True)
 class Call:
     """A request that has passed identity, version, route, media type and policy: all that a handler needs."""
@@ -71,6 +82,8 @@ class Call:
     may_wait: bool = True
     """Whether this is a thread of its own, or an event loop, where nobody may wait: see WouldWait."""
     request_id: str = ""
+    confinement: Confined | None = None
+    """None: the asker may do this to everybody's."""
 
     @property
     def origin(self) -> Origin:
@@ -117,6 +130,8 @@ class Route:
     missing_has_vary: bool = False
     """Tells caches that the answer depends on the version even when what the path names is missing."""
     is_brief: bool = False
+    names_project: bool = False
+    """Its query says which project it is about; other routes are about the asker's own as far as policy knows."""
     trouble: str = ""
     """Begins the sentence of a refused write, such as "Unable to update inventory for resource provider {uuid}"."""
 

@@ -17,7 +17,7 @@ from ullage.api import bodies, claim_bodies, query_shapes
 from ullage.api.body_schemas import Schema
 from ullage.api.decoding import Shape
 from ullage.api.http import Call, Response, Route
-from ullage.api.policy import OPEN
+from ullage.api.policy_rules import OPEN
 from ullage.api.query_shapes import GROUP_KEYS, NAMED, QueryShape
 from ullage.api.versions import HISTORY, LATEST, MINIMUM, Since
 

@@ -211,5 +211,5 @@ ROUTES: tuple[Route, ...] = (
         "allocation_candidates:list",
         since=Feature.ALLOCATION_CANDIDATES,
     ),
-    _get("/usages", usages.of_project, "usages", since=Feature.PROJECT_USAGES),
+    _get("/usages", usages.of_project, "usages", since=Feature.PROJECT_USAGES, names_project=True),
 )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ullage.api.http import Route
-from ullage.api.policy import OPEN, RULES
+from ullage.api.policy_rules import OPEN, RULES
 
 
 class PathUnknown(Exception):

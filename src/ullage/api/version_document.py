@@ -7,7 +7,7 @@ from email.utils import formatdate
 import msgspec
 
 from ullage.api.http import Call, Response, Route
-from ullage.api.policy import OPEN
+from ullage.api.policy_rules import OPEN
 from ullage.api.versions import LATEST, MINIMUM, Feature, has
 
 _BODY = msgspec.json.encode(

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from ullage.api import claim_bodies, replies
 from ullage.api.claim_bodies import Owner
 from ullage.api.handlers import paths
-from ullage.api.http import Call, Response, Write
+from ullage.api.http import Call, Response, WouldWait, Write
 from ullage.api.uuids import from_any_spelling
+from ullage.model.allocation import Claim, ConsumerAllocations
 from ullage.model.commands import ReleaseConsumer, ReplaceAllocations, Result
-from ullage.model.errors import BadInput
+from ullage.model.errors import AllocationsMissing, BadInput
 from ullage.model.names import NAME_LENGTH_MAX
 from ullage.operations import allocations
 
 
 def show(call: Call) -> Response:
     """GET /allocations/{consumer_uuid}: of a consumer that is none, nothing"""
-    return replies.consumer_allocations(call, allocations.of_consumer(call.service, _consumer(call)))
+    return replies.consumer_allocations(call, _seen(call, _consumer(call)))
 
 
 def claim(call: Call) -> Write:
@@ -25,29 +29,64 @@ def claim(call: Call) -> Write:
     if consumer is None:
         raise BadInput(f"Malformed consumer_uuid: {text[:NAME_LENGTH_MAX]}")
     wanted = paths.body(call, claim_bodies.PUT_ALLOCATIONS).claim(consumer, _nobody(call))
+    _require_own(call, (wanted,))
     return Write(ReplaceAllocations((wanted,)), _done)
 
 
 def claim_several(call: Call) -> Write:
     """POST /allocations"""
     body = paths.body(call, claim_bodies.POST_ALLOCATIONS)
-    return Write(claim_bodies.replace_allocations(body, _nobody(call)), _done)
+    command = claim_bodies.replace_allocations(body, _nobody(call))
+    _require_own(call, command.claims)
+    return Write(command, _done)
 
 
 def release(call: Call) -> Write:
     """DELETE /allocations/{consumer_uuid}"""
-    return Write(ReleaseConsumer(_consumer(call)), _done)
+    consumer = _consumer(call)
+    if call.confinement is not None and _seen(call, consumer) is None:
+        raise AllocationsMissing(consumer)
+    return Write(ReleaseConsumer(consumer), _done)
 
 
 def list_of_provider(call: Call) -> Response:
     """GET /resource_providers/{uuid}/allocations"""
-    return replies.provider_allocations(call, allocations.of_provider(call.service, paths.provider_uuid(call)))
+    found = allocations.of_provider(call.service, paths.provider_uuid(call))
+    if call.confinement is not None:
+        held = {uuid: each for uuid, each in found.allocations.items() if _seen(call, uuid) is not None}
+        found = replace(found, allocations=held)
+    return replies.provider_allocations(call, found)
 
 
 def reshape(call: Call) -> Write:
     """POST /reshaper"""
     body = paths.body(call, claim_bodies.RESHAPE)
-    return Write(body.reshape(body.allocations, _nobody(call)), _done)
+    command = body.reshape(body.allocations, _nobody(call))
+    _require_own(call, command.claims)
+    return Write(command, _done)
+
+
+def _seen(call: Call, consumer: str) -> ConsumerAllocations | None:
+    """What a consumer holds, None also if it is not for the asker to know that it does."""
+    if not call.may_wait:
+        raise WouldWait
+    found = allocations.of_consumer(call.service, consumer)
+    if found is None or call.confinement is None:
+        return found
+    return found if call.confinement.permits(found.consumer.project, found.consumer.user) else None
+
+
+def _require_own(call: Call, claims: Iterable[Claim]) -> None:
+    """Raise NotPermitted unless an asker that is confined claims for its own, and from nobody else's consumer."""
+    if call.confinement is None:
+        return
+    if not call.may_wait:
+        raise WouldWait
+    for claim in claims:
+        call.confinement.require(claim.project, claim.user)
+        found = allocations.of_consumer(call.service, claim.consumer_uuid)
+        if found is not None:
+            call.confinement.require(found.consumer.project, found.consumer.user)
 
 
 def _done(result: Result) -> Response:

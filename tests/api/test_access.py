@@ -1,0 +1,140 @@
+"""Every route, by every kind of caller, for its own and for another project, over the whole application."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from access import CALLERS, EXAMPLE, NO, OWN, PROJECTS, TABLES, YES, Caller
+from conftest import Servers
+
+from api.client import CONSUMER, OTHER, UUID
+from api.good import GOOD
+from api.stand import ask
+from ullage.api.app import App
+from ullage.api.http import Call, Response, Route
+from ullage.api.policy_rules import RULES
+from ullage.api.routes import ROUTES
+from ullage.settings import Settings
+from ullage.wiring import build_service
+
+ADMIN = {"x-auth-token": "admin"}
+
+
+@pytest.fixture(scope="module", params=list(TABLES), ids=["default", "example"])
+def guarded(request: pytest.FixtureRequest, database_servers: Servers) -> Iterator[tuple[str, App]]:
+    """(policy_file, an application with it on an empty ledger)."""
+    server = database_servers("sqlite")
+    url = server.new_ledger_database()
+    settings = Settings(database=url, policy_file=request.param)
+    service = build_service(settings)
+    yield request.param, App(service, settings, ROUTES)
+    service.committer.stop()
+    service.store.close()
+    server.drop_database(url)
+
+
+def send(app: App, who: dict[str, str], method: str, target: str, body: object = None) -> Response:
+    said = who if body is None else {**who, "content-type": "application/json"}
+    return ask(app, method, target, said, b"" if body is None else json.dumps(body).encode(), "1.39")
+
+
+def claim(project: str, generation: int | None = None) -> dict[str, object]:
+    owner = {"project_id": project, "user_id": "u", "consumer_generation": generation, "consumer_type": "X"}
+    return {"allocations": {UUID: {"resources": {"VCPU": 1}}}, **owner}
+
+
+def provide(app: App) -> None:
+    """A provider, and a consumer of project p and one of q that hold of it; nothing else."""
+    for target in (f"/allocations/{CONSUMER}", f"/allocations/{OTHER}"):
+        send(app, ADMIN, "DELETE", target)
+    send(app, ADMIN, "POST", "/resource_providers", {"name": "host", "uuid": UUID})
+    found = json.loads(send(app, ADMIN, "GET", f"/resource_providers/{UUID}").body)
+    stock = {"resource_provider_generation": found["generation"], "inventories": {"VCPU": {"total": 8}}}
+    assert send(app, ADMIN, "PUT", f"/resource_providers/{UUID}/inventories", stock).status == 200
+    for consumer, project in ((CONSUMER, "p"), (OTHER, "q")):
+        assert send(app, ADMIN, "PUT", f"/allocations/{consumer}", claim(project)).status == 204
+
+
+def request_of(route: Route, project: str) -> tuple[str, object]:
+    """A target that is about a project where the route can be, and a body."""
+    consumer = CONSUMER if project == "p" else OTHER
+    values = {"uuid": UUID, "name": "CUSTOM_A", "resource_class": "VCPU", "consumer_uuid": consumer}
+    target = route.path.format(**values)
+    body = GOOD.get((route.method, route.path))
+    if route.rule.startswith("placement:allocations:") and body is not None:
+        body = claim(project, 1) if route.method == "PUT" else {consumer: claim(project, 1)}
+    if route.names_project:
+        target += f"?project_id={project}"
+    return target + ("?resources=VCPU:1" if route.path == "/allocation_candidates" else ""), body
+
+
+@pytest.mark.parametrize("caller", CALLERS, ids=lambda caller: caller.name)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_each_route_is_for_whom_the_page_says(guarded: tuple[str, App], route: Route, caller: Caller) -> None:
+    file, app = guarded
+    expected = TABLES[file](route, caller)
+    for relation, project in PROJECTS.items():
+        provide(app)
+        target, body = request_of(route, project)
+        response = send(app, caller.headers(), route.method, target, body)
+        assert response.status < 500
+        if expected == YES or (expected == OWN and relation == "own"):
+            assert response.status not in (401, 403), response.body
+        elif expected == OWN and route.path == "/allocations/{consumer_uuid}" and route.method != "PUT":
+            missing = target.replace(OTHER, UUID)
+            unknown = send(app, caller.headers(), route.method, missing, body)
+            shown = response.body.replace(OTHER.encode(), UUID.encode())
+            assert response.status == unknown.status
+            assert without_id(shown) == without_id(unknown.body)
+            held = json.loads(send(app, ADMIN, "GET", target).body)["allocations"]
+            assert held, "what is another's stays"
+        else:
+            assert (expected, response.status) in ((NO, 403), (OWN, 403))
+
+
+def without_id(body: bytes) -> object:
+    told = json.loads(body)
+    for each in told.get("errors", ()):
+        each.pop("request_id")
+    return told
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_nobody_uses_a_route_without_credentials(guarded: tuple[str, App], route: Route) -> None:
+    target, body = request_of(route, "p")
+    assert send(guarded[1], {}, route.method, target, body).status == 401
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_no_route_is_left_without_a_rule(route: Route) -> None:
+    assert route.rule in RULES
+
+
+@pytest.mark.parametrize("rule", ["placement:nothing:known", " "])
+def test_a_service_with_a_route_whose_rule_is_none_does_not_start(rule: str) -> None:
+    def handler(call: Call) -> Response:
+        return Response(204)
+
+    settings = Settings(database="sqlite:///nothing-is-read.db")
+    with pytest.raises(ValueError, match="there is no policy rule"):
+        App(build_service(settings), settings, (*ROUTES, Route("GET", "/new", handler, rule)))
+
+
+def test_a_member_takes_nothing_from_another_projects_consumer(database_servers: Servers) -> None:
+    server = database_servers("sqlite")
+    settings = Settings(database=server.new_ledger_database(), policy_file=str(EXAMPLE))
+    service = build_service(settings)
+    app = App(service, settings, ROUTES)
+    provide(app)
+    member = {"x-auth-token": "m:p", "x-roles": "member"}
+    stolen = send(app, member, "PUT", f"/allocations/{OTHER}", claim("p", 1))
+    both = send(app, member, "POST", "/allocations", {CONSUMER: claim("p", 1), OTHER: {**claim("p", 1)}})
+    given = send(app, member, "PUT", f"/allocations/{CONSUMER}", claim("q", 1))
+    assert [stolen.status, both.status, given.status] == [403, 403, 403]
+    assert json.loads(send(app, ADMIN, "GET", f"/allocations/{OTHER}").body)["project_id"] == "q"
+    assert json.loads(send(app, ADMIN, "GET", f"/allocations/{CONSUMER}").body)["consumer_generation"] == 1
+    service.committer.stop()
+    service.store.close()
+    server.drop_database(settings.database)
