@@ -66,6 +66,16 @@ def test_every_decision_is_in_the_index_under_its_title() -> None:
         assert f"| [{number}]({path.name}) | {title} |" in index
 
 
+def test_every_promise_names_tests_that_exist() -> None:
+    page = (ROOT / "docs" / "security" / "promises.md").read_text()
+    rows = re.findall(r"^\| (?!area|-).+ \| .+ \| (.+) \|$", page, re.MULTILINE)
+    assert len(rows) >= 10
+    for row in rows:
+        paths = re.findall(r"`(tests/[^`]+)`", row)
+        assert paths
+        assert not [path for path in paths if "def test_" not in (ROOT / path).read_text()]
+
+
 def test_every_link_leads_somewhere() -> None:
     broken = []
     for page in pages():

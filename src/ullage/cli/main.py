@@ -73,6 +73,35 @@ def serve(chosen: Settings) -> None:
 app.command("serve")(with_setting_options(serve))
 
 
+def review(chosen: Settings, config: Path | None, url: str | None, output_format: str, fail_on: str) -> None:
+    """Look at a deployment as a careful buyer would, and say what to do.
+
+    Takes the options that the service is started with, reads and asks, and changes nothing. Exits with 0 if no fault is
+    as bad as --fail-on says, else with 11 (low), 12 (medium), 13 (high) or 14 (critical) for the worst; with 1 if it
+    could not look.
+
+    \b
+        ullage review --config /etc/ullage.toml --url http://127.0.0.1:8778
+        ULLAGE_DATABASE=postgresql://ullage:secret@db/ullage ullage review --format sarif > review.sarif
+    """
+    from ullage.cli.review import review as run
+
+    printed, status = run(chosen, config, url, output_format, fail_on)
+    output.say(printed)
+    if status:
+        raise typer.Exit(status)
+
+
+app.command("review")(
+    with_setting_options(
+        review,
+        url=(Annotated[str | None, typer.Option("--url", metavar="URL", help="Where the service answers.")], None),
+        output_format=(Annotated[str, typer.Option("--format", help="text, json, sarif or md.")], "text"),
+        fail_on=(Annotated[str, typer.Option("--fail-on", help="low, medium, high or critical.")], "medium"),
+    )
+)
+
+
 @app.command("load")
 def load_fleet(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A fleet in YAML, or, named .json, in JSON.")],

@@ -31,11 +31,15 @@ def settings(config: Path | None = None, **given: Any) -> Settings:
         raise Trouble(str(error)) from None
 
 
-def with_setting_options(command: Callable[[Settings], None]) -> Callable[..., None]:
-    """A function for Typer that takes every setting as an option and calls `command` with the settings made of them."""
+def with_setting_options(command: Callable[..., None], **more: tuple[Any, Any]) -> Callable[..., None]:
+    """A function for Typer that takes every setting as an option and calls `command` with the settings made of them.
+
+    `more`: further options by name, each (annotation, default); with any, `command` is given them and `config` too.
+    """
 
     def run(config: Path | None = None, **given: Any) -> None:
-        command(settings(config, **given))
+        further = {name: given.pop(name) for name in more}
+        command(settings(config, **given), **({"config": config} | further if more else {}))
 
     config_option = Annotated[Path | None, typer.Option("--config", metavar="FILE", help=CONFIG_HELP)]
     annotations: dict[str, Any] = {"config": config_option} | {
@@ -43,6 +47,10 @@ def with_setting_options(command: Callable[[Settings], None]) -> Callable[..., N
     }
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [inspect.Parameter(name, keyword, default=None, annotation=kind) for name, kind in annotations.items()]
+    parameters += [
+        inspect.Parameter(name, keyword, default=default, annotation=kind) for name, (kind, default) in more.items()
+    ]
+    annotations |= {name: kind for name, (kind, _) in more.items()}
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # Typer reads it
     run.__annotations__ = annotations
     run.__name__ = command.__name__

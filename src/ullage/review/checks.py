@@ -1,0 +1,398 @@
+"""One small class for each thing that is judged, all in CHECKS."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import ClassVar
+
+from ullage import logs
+from ullage.review.deployment import Deployment, is_loopback
+from ullage.review.report import Area, Observation, Report, Severity
+
+ROLE_REMEDY = "Connect as a role that only reads and writes rows: see Two roles in docs/operating/databases.md."
+NO_URL = "Not looked at: no service was named. Give --url."
+NO_DATABASE = "Not looked at: the database could not be read."
+Saying = tuple[Severity, str, str]
+"""Severity, what was seen, what to do (empty: nothing)."""
+
+
+class Check(ABC):
+    """Judges one thing."""
+
+    name: ClassVar[str]
+    area: ClassVar[Area]
+
+    @abstractmethod
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        """What there is to say."""
+
+
+def reviewed(deployment: Deployment) -> Report:
+    """What all checks say."""
+    return Report.of(
+        Observation(check.name, check.area, severity, seen, remedy)
+        for check in CHECKS
+        for severity, seen, remedy in check.look(deployment)
+    )
+
+
+class DatabaseRole(Check):
+    """The role of the running service may do no more than it needs."""
+
+    name, area = "database-role", Area.INJECTION
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        database = deployment.database
+        if database is None:
+            yield Severity.MEDIUM, NO_DATABASE, "See to it that the database answers, and review again."
+        elif database.host is None:
+            yield Severity.INFO, "A SQLite file has no roles; the modes of the file stand in their place.", ""
+        elif database.is_superuser:
+            yield Severity.CRITICAL, f"The role {database.role} is a superuser of the database server.", ROLE_REMEDY
+        else:
+            if database.powers:
+                powers = ", ".join(database.powers)
+                yield Severity.HIGH, f"The role {database.role} reaches beyond its database: {powers}.", ROLE_REMEDY
+            if database.may_change_schema:
+                yield Severity.MEDIUM, f"The role {database.role} may change the schema.", ROLE_REMEDY
+            if not database.powers and not database.may_change_schema:
+                yield Severity.INFO, f"The role {database.role} may only read and write rows.", ""
+
+
+class ErrorAnswers(Check):
+    """Answers give nothing away."""
+
+    name, area = "error-answers", Area.ERRORS
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        service = deployment.service
+        if service is None:
+            yield Severity.INFO, NO_URL, ""
+            return
+        if service.leaks:
+            leaks = ", ".join(service.leaks)
+            yield Severity.HIGH, f"Answers give away: {leaks}.", "See what stands between service and clients."
+        if service.worst_status >= 500:
+            yield Severity.MEDIUM, f"An odd request was answered {service.worst_status}.", "Look for it in the log."
+        if not service.leaks and service.worst_status < 500:
+            yield Severity.INFO, "Odd requests were refused, and nothing was given away.", ""
+
+
+class LogRedaction(Check):
+    """Puts planted secrets and a forged line through the formatter of the log; nothing is written."""
+
+    name, area = "log-redaction", Area.LOGGING
+    formatter: logging.Formatter = logs.Formatter()
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        secret = "planted4Review7secret"  # noqa: S105 # it opens nothing
+        message = f"postgresql://user:{secret}@host/name x-auth-token: {secret} Authorization: Bearer {secret}\nforged"
+        record = logging.LogRecord("ullage.review", logging.INFO, "", 0, message, None, None)
+        line = self.formatter.format(record)
+        remedy = "Let no other formatter replace that of Ullage."
+        if secret in line:
+            yield Severity.HIGH, "A secret gets into the log.", remedy
+        if "\n" in line:
+            yield Severity.HIGH, "A message can forge a line of the log.", remedy
+        if secret not in line and "\n" not in line:
+            yield Severity.INFO, "Planted secrets and a forged line were taken out.", ""
+
+
+class LogLevel(Check):
+    """The log says who asked for what, and no more."""
+
+    name, area = "log-level", Area.LOGGING
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        level = deployment.settings.log_level
+        if level in ("warning", "error"):
+            yield Severity.MEDIUM, f"log_level is {level}: no line says who asked for what.", "Set log_level = info."
+        elif level == "debug":
+            yield Severity.LOW, "log_level is debug.", "Set log_level = info once you have seen enough."
+        else:
+            yield Severity.INFO, "Each request has its line.", ""
+
+
+class BodyLimits(Check):
+    """Bodies are bounded."""
+
+    name, area = "body-limits", Area.VALIDATION
+    BYTES_MAX = 64 * 2**20
+    SECONDS_MAX = 120
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        chosen = deployment.settings
+        if chosen.body_bytes_max > self.BYTES_MAX:
+            yield Severity.MEDIUM, f"A body may have {chosen.body_bytes_max} bytes.", "Lower body_bytes_max."
+        if chosen.body_seconds_max > self.SECONDS_MAX:
+            yield Severity.MEDIUM, f"A body may take {chosen.body_seconds_max:g} s.", "Lower body_seconds_max."
+        if chosen.body_bytes_max <= self.BYTES_MAX and chosen.body_seconds_max <= self.SECONDS_MAX:
+            yield Severity.INFO, "Bodies are bounded in size and time.", ""
+
+
+class Durability(Check):
+    """The database keeps what it has answered."""
+
+    name, area = "durability", Area.TRANSACTIONS
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        database = deployment.database
+        if database is None:
+            yield Severity.INFO, NO_DATABASE, ""
+        elif database.weak_settings:
+            said = ", ".join(f"{name} = {value}" for name, value in database.weak_settings.items())
+            yield Severity.HIGH, f"A crash can lose what was answered: {said}.", "Set them back to on (MariaDB: 1)."
+        else:
+            yield Severity.INFO, "The database keeps what it has answered.", ""
+
+
+class Ledger(Check):
+    """The schema is this version's, and the sums agree."""
+
+    name, area = "ledger", Area.TRANSACTIONS
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        database = deployment.database
+        if database is None:
+            yield Severity.INFO, NO_DATABASE, ""
+        elif database.schema_problem:
+            yield Severity.HIGH, f"{database.schema_problem}.", "Run `ullage db upgrade`, and grant the tables anew."
+        elif database.breaches:
+            yield Severity.CRITICAL, f"The ledger disagrees with itself: {database.breaches}.", "Run `ullage check`."
+        else:
+            yield Severity.INFO, "The ledger agrees with itself.", ""
+
+
+class AuditTrail(Check):
+    """The trail is kept, whole, and nobody's to rewrite."""
+
+    name, area = "audit-trail", Area.ACCESS
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        database = deployment.database
+        if not deployment.settings.audit:
+            yield Severity.HIGH, "No audit trail is kept.", "Set audit = true."
+        if database is None:
+            yield Severity.INFO, NO_DATABASE, ""
+            return
+        if database.audit_faults:
+            remedy = "Run `ullage audit verify`, with the heads that the log has."
+            yield Severity.CRITICAL, f"The audit trail is not whole: {database.audit_faults} faults.", remedy
+        if database.may_rewrite_audit:
+            yield Severity.MEDIUM, "The role may change the audit trail.", ROLE_REMEDY
+        if deployment.settings.audit and not database.audit_faults and not database.may_rewrite_audit:
+            yield Severity.INFO, "The audit trail is whole.", ""
+
+
+class AuthSchemes(Check):
+    """Nobody is believed without proof."""
+
+    name, area = "auth-schemes", Area.ACCESS
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        schemes = [name.strip() for name in deployment.settings.auth.split(",")]
+        if "noauth2" not in schemes:
+            yield Severity.INFO, f"Who asks is found out by {', '.join(schemes)}.", ""
+        elif deployment.is_exposed:
+            remedy = "Let a scheme that demands proof find out who asks, or serve on loopback behind a proxy that does."
+            yield Severity.CRITICAL, "noauth2 believes everybody, and other machines can reach it.", remedy
+        else:
+            remedy = "Use noauth2 for development only: every user of this machine is an admin."
+            yield Severity.MEDIUM, "noauth2 believes everybody on this machine.", remedy
+
+
+class Answers(Check):
+    """Whether the running service lets in who has no credentials, or forged ones."""
+
+    name, area = "forged-credentials", Area.ACCESS
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        service = deployment.service
+        if service is None:
+            yield Severity.INFO, NO_URL, ""
+            return
+        severity = Severity.HIGH if service.is_loopback else Severity.CRITICAL
+        let_in = [what for what, status in service.statuses_of_forgeries.items() if status not in (401, 403)]
+        if service.status_without_credentials not in (401, 403):
+            let_in.insert(0, "no credentials")
+        for what in let_in:
+            yield severity, f"The service answers a request with {what}.", "Choose a scheme that demands proof."
+        if not let_in:
+            yield Severity.INFO, "Requests without credentials and with forged ones are refused.", ""
+
+
+class Rules(Check):
+    """The present default rules hold."""
+
+    name, area = "policy", Area.ACCESS
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        if deployment.settings.enforce_new_defaults:
+            yield Severity.INFO, "The present default rules hold.", ""
+        else:
+            remedy = "Give the roles that the rules ask for, then set enforce_new_defaults = true."
+            yield Severity.MEDIUM, "enforce_new_defaults is off: role admin is enough for everything.", remedy
+
+
+class Origins(Check):
+    """Few pages may call from a browser."""
+
+    name, area = "cors-origins", Area.ACCESS
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        origins = deployment.settings.cors_origins
+        if "*" in origins:
+            yield Severity.MEDIUM, "Pages of any origin may call the service.", "Name the origins in cors_origins."
+        elif any(each.startswith("http://") for each in origins):
+            yield Severity.LOW, "Pages that came without encryption may call the service.", "Name https origins only."
+        else:
+            yield Severity.INFO, "Only named origins may call from a browser.", ""
+
+
+class FileModes(Check):
+    """Secrets and ledger are open to nobody else."""
+
+    name, area = "file-modes", Area.ACCESS
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        bad = False
+        for each in deployment.files:
+            what = f"The {each.kind} file {each.path}"
+            is_reached = each.folder_mode & 0o001
+            if (is_reached and each.mode & 0o002) or (each.folder_mode & 0o002 and not each.folder_mode & 0o1000):
+                yield Severity.CRITICAL, f"{what} can be changed by everybody.", "chmod 600, and 700 for its folder."
+            elif is_reached and each.mode & 0o007:
+                yield Severity.HIGH, f"{what} can be read by everybody.", f"chmod 600 {each.path}"
+            elif each.folder_mode & 0o010 and each.mode & 0o020:
+                yield Severity.LOW, f"{what} can be changed by its group.", f"chmod 600 {each.path}"
+            else:
+                continue
+            bad = True
+        if not bad:
+            yield Severity.INFO, "No file of the deployment is open to others.", ""
+
+
+class CommandLine(Check):
+    """No command shows a password."""
+
+    name, area = "command-line", Area.ACCESS
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        if deployment.has_password_in_command:
+            remedy = "Put it into the environment, as ULLAGE_DATABASE, or a file, and change the password."
+            yield Severity.HIGH, "A running command shows a database password to all users of this host.", remedy
+        else:
+            yield Severity.INFO, "No running command shows a database password.", ""
+
+
+class Libraries(Check):
+    """What is installed is what this version was made for."""
+
+    name, area = "libraries", Area.DEPENDENCIES
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        for misfit in deployment.misfits:
+            yield Severity.MEDIUM, f"A library is missing or of another version: {misfit}.", "Install from the lock."
+        shown = ", ".join(f"{name} {version}" for name, version in deployment.versions.items())
+        yield Severity.INFO, f"Versions: {shown}. Known vulnerabilities: not checked here; see `make security`.", ""
+
+
+class AskerBounds(Check):
+    """No asker may take all there is."""
+
+    name, area = "asker-bounds", Area.EXHAUSTION
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        chosen = deployment.settings
+        unbounded = [n for n in ("asker_requests_per_second", "asker_requests_at_once") if not getattr(chosen, n)]
+        if unbounded:
+            severity = Severity.MEDIUM if deployment.is_exposed else Severity.LOW
+            yield severity, f"One asker may take all there is: {', '.join(unbounded)} = 0.", "Set bounds for askers."
+        else:
+            yield Severity.INFO, "Each asker has bounds.", ""
+
+
+class WorkBounds(Check):
+    """Work, queues and waits are bounded."""
+
+    name, area = "work-bounds", Area.EXHAUSTION
+    MOST: ClassVar[dict[str, float]] = {
+        "search_work_max": 20_000_000,
+        "candidates_max": 1_000_000,
+        "requests_max": 10_000,
+        "queue_max": 100_000,
+        "queue_seconds_max": 120,
+        "write_deadline_seconds": 120,
+    }
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        high = [name for name, most in self.MOST.items() if getattr(deployment.settings, name) > most]
+        for name in high:
+            value = getattr(deployment.settings, name)
+            yield Severity.MEDIUM, f"{name} = {value:g} bounds little.", f"Set it to at most {self.MOST[name]:g}."
+        if not high:
+            yield Severity.INFO, "Work, queues and waits are bounded.", ""
+
+
+class ServedEncryption(Check):
+    """Tokens cross no network unencrypted."""
+
+    name, area = "served-tls", Area.ENCRYPTION
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        service = deployment.service
+        if deployment.settings.tls_certificate:
+            yield Severity.INFO, f"HTTPS is served, {deployment.settings.tls_minimum} and newer.", ""
+        elif deployment.is_exposed:
+            remedy = "Set tls_certificate and tls_key, or listen on loopback behind a proxy that serves HTTPS."
+            yield Severity.HIGH, "Tokens cross the network unencrypted.", remedy
+        else:
+            yield Severity.INFO, "Only this machine can reach the service; a proxy before it has to serve HTTPS.", ""
+        if service is not None and not service.is_https and not service.is_loopback:
+            yield Severity.HIGH, "The service was reached over the network without HTTPS.", "Use https:// alone."
+
+
+class DatabaseEncryption(Check):
+    """The database is who it says, and nobody listens."""
+
+    name, area = "database-tls", Area.ENCRYPTION
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        database = deployment.database
+        if database is None:
+            yield Severity.INFO, NO_DATABASE, ""
+        elif not database.host or is_loopback(database.host):
+            yield Severity.INFO, "The database is on this machine.", ""
+        elif not database.is_encrypted:
+            remedy = "Ask for TLS in the address of the database: database_tls in docs/operating/databases.md."
+            yield Severity.HIGH, "The connection to the database is not encrypted.", remedy
+        elif not database.verifies_server:
+            remedy = "Have certificate and name of the server verified: database_tls in docs/operating/databases.md."
+            yield Severity.MEDIUM, "The database server is not asked to prove who it is.", remedy
+        else:
+            yield Severity.INFO, "The connection to the database is encrypted, and the server verified.", ""
+
+
+CHECKS: tuple[Check, ...] = (
+    DatabaseRole(),
+    ErrorAnswers(),
+    LogRedaction(),
+    LogLevel(),
+    BodyLimits(),
+    Durability(),
+    Ledger(),
+    AuditTrail(),
+    AuthSchemes(),
+    Answers(),
+    Rules(),
+    Origins(),
+    FileModes(),
+    CommandLine(),
+    Libraries(),
+    AskerBounds(),
+    WorkBounds(),
+    ServedEncryption(),
+    DatabaseEncryption(),
+)

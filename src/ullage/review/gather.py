@@ -1,0 +1,123 @@
+"""Finds out what is known about a deployment. It reads and asks, and changes nothing."""
+
+from __future__ import annotations
+
+import platform
+import re
+import stat
+from importlib import metadata
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+
+from ullage.review.deployment import Deployment, FileFacts, ServiceFacts, is_loopback
+from ullage.settings import Settings
+from ullage.storage.privileges import DatabaseFacts, facts
+from ullage.storage.trouble import StorageTrouble
+
+UNSIGNED_TOKEN = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiIsInJvbGVzIjpbImFkbWluIl19."  # noqa: S105 # it opens nothing
+FORGERIES = {
+    "a user's bare name": {"x-auth-token": "admin"},
+    "an unsigned token": {"authorization": f"Bearer {UNSIGNED_TOKEN}"},
+    "headers of a proxy": {"x-user-id": "admin", "x-roles": "admin", "x-ssl-client-verify": "SUCCESS"},
+}
+ODD_PATHS = (
+    "/allocation_candidates?resources='%20OR%201=1--",
+    "/resource_providers?name=%00%27%22",
+    "/resource_providers/..%2f..%2fetc",
+    "/allocations/%F0%28%8C%28",
+    "/traits?name=in:" + "A" * 5000,
+)
+LEAKS = ("Traceback", 'File "/', "sqlalchemy", "psycopg", "pymysql", "sqlite3.", "SELECT ")
+SECONDS_MAX = 10.0
+
+
+def deployment(settings: Settings, config: Path | None, url: str | None) -> Deployment:
+    """Look at everything. Raises httpx.HTTPError if the service at `url` does not answer."""
+    return Deployment(
+        settings=settings,
+        database=_database(settings.database),
+        service=None if url is None else _service(url.rstrip("/")),
+        files=tuple(_files(settings, config)),
+        has_password_in_command=_has_password_in_command(),
+        misfits=_misfits(),
+        versions={"Ullage": metadata.version("ullage"), "Python": platform.python_version()}
+        | {name: metadata.version(name) for name in ("granian", "SQLAlchemy", "psycopg", "PyMySQL")},
+    )
+
+
+def _database(url: str) -> DatabaseFacts | None:
+    file = _sqlite_file(url)
+    if file is not None and not file.is_file():
+        return None  # SQLite would make it
+    try:
+        return facts(url)
+    except StorageTrouble:
+        return None
+
+
+def _sqlite_file(url: str) -> Path | None:
+    return Path(url.removeprefix("sqlite:///").partition("?")[0]) if url.startswith("sqlite:///") else None
+
+
+def _files(settings: Settings, config: Path | None) -> list[FileFacts]:
+    named = [("database", _sqlite_file(settings.database)), ("configuration", config)]
+    named.append(("database_file", Path(settings.database_file) if settings.database_file else None))
+    named.append(("key", Path(settings.tls_key) if settings.tls_key else None))
+    found = []
+    for kind, path in named:
+        if path is not None and path.is_file():
+            modes = [stat.S_IMODE(each.stat().st_mode) for each in (path, path.absolute().parent)]
+            found.append(FileFacts(kind, str(path), *modes))
+    return found
+
+
+def _has_password_in_command(processes: Path = Path("/proc")) -> bool:
+    for path in processes.glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue  # it has ended, or is another user's
+        if "ullage" in words and re.search(r"(postgresql|mysql|mariadb)(\+\w+)?://[^:@/\s]*:[^@/\s]+@", words):
+            return True
+    return False
+
+
+def _misfits() -> tuple[str, ...]:
+    found = []
+    for line in metadata.requires("ullage") or ():
+        name = re.split(r"[^A-Za-z0-9_.-]", line)[0]
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found.append(f"{name} is not installed")
+            continue
+        oldest, first_above = (re.search(rf"{sign}([0-9.]+)", line) for sign in (">=", "<"))
+        is_old = oldest is not None and _numbers(version) < _numbers(oldest[1])
+        if is_old or (first_above is not None and _numbers(version) >= _numbers(first_above[1])):
+            found.append(f"{name} {version}")
+    return tuple(found)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
+
+
+def _service(url: str) -> ServiceFacts:
+    address = urlsplit(url)
+    with httpx.Client(timeout=SECONDS_MAX, trust_env=False) as client:
+        bare = client.get(f"{url}/resource_providers").status_code
+        forged = {
+            what: client.get(f"{url}/resource_providers", headers=headers).status_code
+            for what, headers in FORGERIES.items()
+        }
+        odd = [client.get(f"{url}{path}", headers=FORGERIES["a user's bare name"]) for path in ODD_PATHS]
+    return ServiceFacts(
+        is_https=address.scheme == "https",
+        is_loopback=is_loopback(address.hostname or ""),
+        status_without_credentials=bare,
+        statuses_of_forgeries=forged,
+        worst_status=max(each.status_code for each in odd),
+        leaks=tuple(word.strip() for word in LEAKS if any(word in each.text for each in odd)),
+    )

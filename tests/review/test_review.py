@@ -1,0 +1,117 @@
+"""`ullage review` as it is run, on deployments that are really there."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+import servers
+from cli.running import Service, ullage
+from database_roles import PASSWORD, two_roles
+
+from ullage.review.formats import FORMATS
+from ullage.review.gather import deployment
+from ullage.review.report import Area, Observation, Report, Severity
+from ullage.settings import Settings
+from ullage.storage.privileges import facts
+
+SAMPLE = Report.of(
+    [
+        Observation("one", Area.ACCESS, Severity.HIGH, "Bad | worse.", "Mend it."),
+        Observation("two", Area.ACCESS, Severity.CRITICAL, "Worst.", "At once."),
+        Observation("three", Area.INJECTION, Severity.INFO, "Well."),
+    ]
+)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "ullage.db"
+    assert ullage("db", "upgrade", "--database", f"sqlite:///{path}").returncode == 0
+    path.chmod(0o600)
+    return path
+
+
+def test_a_report_is_in_order_and_has_a_verdict() -> None:
+    assert [each.check for each in SAMPLE.observations] == ["three", "two", "one"]
+    assert SAMPLE.verdict == "Faults found: 1 critical, 1 high."
+    assert Report.of([]).verdict == "No fault found."
+
+
+def test_every_format_names_every_observation() -> None:
+    for name, write in FORMATS.items():
+        assert not [each.check for each in SAMPLE.observations if each.check not in write(SAMPLE)], name
+    assert "Bad \\| worse." in FORMATS["md"](SAMPLE)
+    run = json.loads(FORMATS["sarif"](SAMPLE))["runs"][0]
+    assert [each["level"] for each in run["results"]] == ["none", "error", "error"]
+    assert {each["ruleId"] for each in run["results"]} == {each["id"] for each in run["tool"]["driver"]["rules"]}
+
+
+def test_the_exit_status_is_that_of_the_worst_fault(file: Path) -> None:
+    url = f"sqlite:///{file}"
+    assert ullage("review", "--database", url).returncode == 12
+    assert ullage("review", "--database", url, "--fail-on", "high").returncode == 0
+    file.chmod(0o666)
+    file.parent.chmod(0o755)
+    assert ullage("review", "--database", url).returncode == 14
+    assert ullage("review", "--database", url, "--format", "html").returncode == 1
+
+
+def test_a_running_service_is_asked_and_nothing_is_changed(file: Path) -> None:
+    with Service(f"sqlite:///{file}") as service:
+        before = file.read_bytes()
+        done = ullage("review", "--database", f"sqlite:///{file}", "--url", service.url, "--format", "json")
+        assert file.read_bytes() == before
+    areas = json.loads(done.stdout)["areas"]
+    assert [each["area"] for each in areas] == [area.value for area in Area]
+    said = {each["check"]: each["severity"] for area in areas for each in area["observations"]}
+    assert said["forged-credentials"] == "high"
+    assert said["error-answers"] == "info"
+
+
+def test_a_tampered_audit_trail_is_caught(file: Path) -> None:
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE audit SET hash = 'forged'")
+    connection.close()
+    done = ullage("review", "--database", f"sqlite:///{file}")
+    assert done.returncode == 14
+    assert "The audit trail is not whole" in done.stdout
+
+
+def test_a_service_that_is_not_there_is_a_trouble(file: Path) -> None:
+    done = ullage("review", "--database", f"sqlite:///{file}", "--url", "http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    assert deployment(Settings(database=f"sqlite:///{tmp_path}/none.db"), None, None).database is None
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.databases("postgresql", "mariadb")
+def test_the_role_is_told_from_the_owner_and_the_superuser(database_server: servers.Server) -> None:
+    with two_roles(database_server) as roles:
+        found = {name: facts(url) for name, url in vars(roles).items()}
+        serve, upgrade, root = found["serve_url"], found["upgrade_url"], found["superuser_url"]
+        assert (serve.is_superuser, serve.powers, serve.may_change_schema, serve.schema_problem) == (
+            False,
+            (),
+            False,
+            "",
+        )
+        assert (upgrade.is_superuser, upgrade.powers, upgrade.may_change_schema) == (False, (), True)
+        assert root.is_superuser
+        assert serve.weak_settings
+        done = ullage("review", ULLAGE_DATABASE=roles.superuser_url)
+        assert done.returncode == 14
+        shown = ullage("review", ULLAGE_DATABASE=roles.serve_url)
+        assert PASSWORD not in shown.stdout + shown.stderr
+
+
+def test_what_is_no_database_is_said_to_be_unreadable(tmp_path: Path) -> None:
+    file = tmp_path / "spoilt.db"
+    file.write_bytes(b"no database" * 100)
+    assert deployment(Settings(database=f"sqlite:///{file}"), None, None).database is None
