@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 import re
 import threading
@@ -111,3 +112,15 @@ def test_the_level_decides_what_is_logged() -> None:
         logger.handlers, logger.propagate = handlers, propagates
         logger.setLevel(level)
     assert re.fullmatch(r"\S+ WARNING ullage\.request yes\n", stream.getvalue())
+
+
+def test_a_record_of_the_audit_trail_stays_the_json_that_it_was() -> None:
+    told = {"entries": [{"user": "token: mine", "name": "a\u202eb\nc", "after": {"secret": "is its name"}}]}
+    line = formatted("ullage.audit", json.dumps(told, ensure_ascii=False))
+    assert "\n" not in line
+    assert "\u202e" not in line
+    assert json.loads(line.partition("ullage.audit ")[2]) == told
+
+
+def formatted(name: str, message: str) -> str:
+    return logs.Formatter().format(logging.LogRecord(name, logging.INFO, "", 0, message, None, None))

@@ -12,6 +12,8 @@ from typing import Any, TextIO
 
 from ullage import redaction
 
+RECORDS = "ullage.audit"
+"""The logger whose lines are JSON that is meant to be kept."""
 FLUSH_SECONDS_MAX = 2.0
 PAUSE_SECONDS = 0.02
 """How long the writing thread lets lines gather. Else it would wake for each, and take the interpreter away from the
@@ -83,7 +85,8 @@ class Formatter(logging.Formatter):
         if whole != second:
             text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
             self._second = (whole, text)  # one assignment, so that no thread sees half of it
-        message = redaction.clean(record.getMessage())
+        clean = redaction.clean_record if record.name == RECORDS else redaction.clean
+        message = clean(record.getMessage())
         line = f"{text}.{int(record.msecs):03d}Z {record.levelname} {record.name} {message}"
         return "\n".join((line, *redaction.told(record.exc_info[1]))) if record.exc_info else line
 
