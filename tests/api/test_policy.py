@@ -140,3 +140,11 @@ def test_only_who_may_do_it_to_others_is_not_confined(tmp_path: Path) -> None:
     assert confined is not None
     assert confined.permits("p", "x")
     assert not confined.permits("q", "m")
+
+
+@pytest.mark.parametrize("project", [None, "None"])
+def test_who_has_no_project_is_not_of_the_project_none(tmp_path: Path, project: str | None) -> None:
+    file = tmp_path / "policy.yaml"
+    write(file, f'"{LIST}": "project_id:%(project_id)s"\n')
+    rules = Policy(Settings(policy_file=str(file), enforce_scope=False))
+    assert not rules.allows(LIST, SYSTEM, (project, None))

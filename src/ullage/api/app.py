@@ -185,7 +185,7 @@ class App:
     ) -> Confinement | None:
         if route.rule == OPEN:
             return None
-        target = (query.get("project_id", [None])[-1], identity.user) if route.names_project else own(identity)
+        target = (query.get("project_id", [None])[-1], None) if route.names_project else own(identity)
         self._policy.require(route.rule, identity, target, may_wait=may_wait)
         return self._policy.confinement(route.rule, identity, may_wait=may_wait)
 

@@ -143,7 +143,12 @@ def _decide(enforcer: Any, rule: str, identity: Identity, target: Target) -> boo
         "is_admin_project": True,
     }
     about = {"project_id": target[0], "user_id": target[1]}
-    return bool(enforcer.enforce(rule, about, credentials))
+    return bool(enforcer.enforce(rule, _said(about), _said(credentials)))
+
+
+def _said(values: dict[str, Any]) -> dict[str, Any]:
+    """Without what is None, which oslo.policy would take for the text "None"."""
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _stamp(path: str) -> _Stamp:
