@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "storage": frozenset({"model", "engine", "ledger"}),
     "operations": frozenset({"model", "engine", "storage"}),
     "api": frozenset({"model", "operations", "settings", "logs"}),
-    "review": frozenset({"settings", "logs", "storage", "__init__"}),
+    "review": frozenset({"settings", "logs", "storage", "api", "__init__"}),
     "cli": frozenset({"model", "settings", "review", "__init__"}),
 }
 """Which rooms a room may use, besides itself; single modules count as rooms. KNOW_ALL know every room."""

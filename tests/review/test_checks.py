@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ullage.review import checks
+from ullage.review.check import Check
 from ullage.review.deployment import Deployment, FileFacts, ServiceFacts
 from ullage.review.report import Area, Severity
 from ullage.settings import Settings
@@ -70,6 +71,12 @@ BAD: list[tuple[str, Severity, Deployment]] = [
     ("forged-credentials", CRITICAL, served(status_without_credentials=200)),
     ("forged-credentials", CRITICAL, served(statuses_of_forgeries={"an unsigned token": 200})),
     ("forged-credentials", HIGH, served(statuses_of_forgeries={"a bare name": 200}, is_loopback=True)),
+    ("policy", CRITICAL, replace(GOOD, opened_rules=("placement:allocations:update",))),
+    ("policy", HIGH, replace(GOOD, opened_rules=("placement:usages",))),
+    ("policy", HIGH, replace(GOOD, widened_rules=("placement:allocations:update",))),
+    ("policy", LOW, replace(GOOD, widened_rules=("placement:traits:list",))),
+    ("policy", HIGH, replace(GOOD, policy_problem="option policy_file: it has no sense.")),
+    ("policy", MEDIUM, chosen(enforce_scope=False)),
     ("policy", MEDIUM, chosen(enforce_new_defaults=False)),
     ("cors-origins", MEDIUM, chosen(cors_origins=("*",))),
     ("cors-origins", LOW, chosen(cors_origins=("http://dashboard.example.org",))),
@@ -101,7 +108,7 @@ def test_a_bad_deployment_is_caught(name: str, severity: Severity, bad: Deployme
 
 
 @pytest.mark.parametrize("check", checks.CHECKS, ids=lambda check: check.name)
-def test_a_good_deployment_has_no_fault(check: checks.Check) -> None:
+def test_a_good_deployment_has_no_fault(check: Check) -> None:
     if check.name == "auth-schemes":  # settings of today name noauth2 alone, which is a fault everywhere
         assert worst(check.name, GOOD) is Severity.MEDIUM
     else:

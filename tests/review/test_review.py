@@ -111,6 +111,17 @@ def test_the_role_is_told_from_the_owner_and_the_superuser(database_server: serv
         assert PASSWORD not in shown.stdout + shown.stderr
 
 
+def test_rules_that_let_in_more_are_found(file: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    settings = Settings(database=f"sqlite:///{file}", policy_file=str(policy))
+    policy.write_text('"placement:traits:list": "@"\n"placement:allocations:list": "role:member"\n')
+    found = deployment(settings, None, None)
+    assert found.opened_rules == ("placement:traits:list",)
+    assert found.widened_rules == ("placement:allocations:list",)
+    policy.write_text("- no rules")
+    assert "policy_file" in deployment(settings, None, None).policy_problem
+
+
 def test_what_is_no_database_is_said_to_be_unreadable(tmp_path: Path) -> None:
     file = tmp_path / "spoilt.db"
     file.write_bytes(b"no database" * 100)

@@ -3,30 +3,13 @@
 from __future__ import annotations
 
 import logging
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import ClassVar
 
 from ullage import logs
-from ullage.review.deployment import Deployment, is_loopback
+from ullage.review.bounds import AskerBounds, DatabaseEncryption, ServedEncryption, WorkBounds
+from ullage.review.check import NO_DATABASE, NO_URL, ROLE_REMEDY, Check, Saying
+from ullage.review.deployment import Deployment
 from ullage.review.report import Area, Observation, Report, Severity
-
-ROLE_REMEDY = "Connect as a role that only reads and writes rows: see Two roles in docs/operating/databases.md."
-NO_URL = "Not looked at: no service was named. Give --url."
-NO_DATABASE = "Not looked at: the database could not be read."
-Saying = tuple[Severity, str, str]
-"""Severity, what was seen, what to do (empty: nothing)."""
-
-
-class Check(ABC):
-    """Judges one thing."""
-
-    name: ClassVar[str]
-    area: ClassVar[Area]
-
-    @abstractmethod
-    def look(self, deployment: Deployment) -> Iterator[Saying]:
-        """What there is to say."""
 
 
 def reviewed(deployment: Deployment) -> Report:
@@ -224,16 +207,31 @@ class Answers(Check):
 
 
 class Rules(Check):
-    """The present default rules hold."""
+    """Rules let in nobody whom the defaults keep out, but on purpose."""
 
     name, area = "policy", Area.ACCESS
+    READING = ("list", "show", "usages")
 
     def look(self, deployment: Deployment) -> Iterator[Saying]:
-        if deployment.settings.enforce_new_defaults:
-            yield Severity.INFO, "The present default rules hold.", ""
-        else:
+        said = list(self._said(deployment))
+        yield from said or [(Severity.INFO, "No rule lets in more askers than the present defaults.", "")]
+
+    def _said(self, deployment: Deployment) -> Iterator[Saying]:
+        if deployment.policy_problem:
+            yield Severity.HIGH, deployment.policy_problem, "Mend the file; the service does not start with it."
+        for rule in deployment.opened_rules:
+            severity = Severity.HIGH if rule.endswith(self.READING) else Severity.CRITICAL
+            yield severity, f"The rule {rule} lets in askers without any role.", "Name the roles in policy_file."
+        for rule in deployment.widened_rules:
+            severity = Severity.LOW if rule.endswith(self.READING) else Severity.HIGH
+            seen = f"The rule {rule} lets readers and members at what is not of their project."
+            yield severity, seen, "Add project_id:%(project_id)s to it, if that is not meant."
+        if not deployment.settings.enforce_new_defaults:
             remedy = "Give the roles that the rules ask for, then set enforce_new_defaults = true."
             yield Severity.MEDIUM, "enforce_new_defaults is off: role admin is enough for everything.", remedy
+        if not deployment.settings.enforce_scope:
+            remedy = "Set enforce_scope = true."
+            yield Severity.MEDIUM, "enforce_scope is off: tokens of the system pass where a project's should.", remedy
 
 
 class Origins(Check):
@@ -297,82 +295,6 @@ class Libraries(Check):
             yield Severity.MEDIUM, f"A library is missing or of another version: {misfit}.", "Install from the lock."
         shown = ", ".join(f"{name} {version}" for name, version in deployment.versions.items())
         yield Severity.INFO, f"Versions: {shown}. Known vulnerabilities: not checked here; see `make security`.", ""
-
-
-class AskerBounds(Check):
-    """No asker may take all there is."""
-
-    name, area = "asker-bounds", Area.EXHAUSTION
-
-    def look(self, deployment: Deployment) -> Iterator[Saying]:
-        chosen = deployment.settings
-        unbounded = [n for n in ("asker_requests_per_second", "asker_requests_at_once") if not getattr(chosen, n)]
-        if unbounded:
-            severity = Severity.MEDIUM if deployment.is_exposed else Severity.LOW
-            yield severity, f"One asker may take all there is: {', '.join(unbounded)} = 0.", "Set bounds for askers."
-        else:
-            yield Severity.INFO, "Each asker has bounds.", ""
-
-
-class WorkBounds(Check):
-    """Work, queues and waits are bounded."""
-
-    name, area = "work-bounds", Area.EXHAUSTION
-    MOST: ClassVar[dict[str, float]] = {
-        "search_work_max": 20_000_000,
-        "candidates_max": 1_000_000,
-        "requests_max": 10_000,
-        "queue_max": 100_000,
-        "queue_seconds_max": 120,
-        "write_deadline_seconds": 120,
-    }
-
-    def look(self, deployment: Deployment) -> Iterator[Saying]:
-        high = [name for name, most in self.MOST.items() if getattr(deployment.settings, name) > most]
-        for name in high:
-            value = getattr(deployment.settings, name)
-            yield Severity.MEDIUM, f"{name} = {value:g} bounds little.", f"Set it to at most {self.MOST[name]:g}."
-        if not high:
-            yield Severity.INFO, "Work, queues and waits are bounded.", ""
-
-
-class ServedEncryption(Check):
-    """Tokens cross no network unencrypted."""
-
-    name, area = "served-tls", Area.ENCRYPTION
-
-    def look(self, deployment: Deployment) -> Iterator[Saying]:
-        service = deployment.service
-        if deployment.settings.tls_certificate:
-            yield Severity.INFO, f"HTTPS is served, {deployment.settings.tls_minimum} and newer.", ""
-        elif deployment.is_exposed:
-            remedy = "Set tls_certificate and tls_key, or listen on loopback behind a proxy that serves HTTPS."
-            yield Severity.HIGH, "Tokens cross the network unencrypted.", remedy
-        else:
-            yield Severity.INFO, "Only this machine can reach the service; a proxy before it has to serve HTTPS.", ""
-        if service is not None and not service.is_https and not service.is_loopback:
-            yield Severity.HIGH, "The service was reached over the network without HTTPS.", "Use https:// alone."
-
-
-class DatabaseEncryption(Check):
-    """The database is who it says, and nobody listens."""
-
-    name, area = "database-tls", Area.ENCRYPTION
-
-    def look(self, deployment: Deployment) -> Iterator[Saying]:
-        database = deployment.database
-        if database is None:
-            yield Severity.INFO, NO_DATABASE, ""
-        elif not database.host or is_loopback(database.host):
-            yield Severity.INFO, "The database is on this machine.", ""
-        elif not database.is_encrypted:
-            remedy = "Ask for TLS in the address of the database: database_tls in docs/operating/databases.md."
-            yield Severity.HIGH, "The connection to the database is not encrypted.", remedy
-        elif not database.verifies_server:
-            remedy = "Have certificate and name of the server verified: database_tls in docs/operating/databases.md."
-            yield Severity.MEDIUM, "The database server is not asked to prove who it is.", remedy
-        else:
-            yield Severity.INFO, "The connection to the database is encrypted, and the server verified.", ""
 
 
 CHECKS: tuple[Check, ...] = (

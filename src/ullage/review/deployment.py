@@ -42,6 +42,11 @@ class Deployment:
     database: DatabaseFacts | None = None
     service: ServiceFacts | None = None
     files: tuple[FileFacts, ...] = ()
+    opened_rules: tuple[str, ...] = ()
+    """Policy rules that let in an asker without any role, which the defaults do not."""
+    widened_rules: tuple[str, ...] = ()
+    """Those that let a reader or member of one project do it to others' too."""
+    policy_problem: str = ""
     has_password_in_command: bool = False
     """Whether a process on this host shows a database password in its command line."""
     misfits: tuple[str, ...] = ()

@@ -5,14 +5,18 @@ from __future__ import annotations
 import platform
 import re
 import stat
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 
+from ullage.api.http import Identity, WouldWait
+from ullage.api.policy import ELSEWHERE, Policy
+from ullage.api.policy_rules import RULES
 from ullage.review.deployment import Deployment, FileFacts, ServiceFacts, is_loopback
-from ullage.settings import Settings
+from ullage.settings import Settings, SettingsError
 from ullage.storage.privileges import DatabaseFacts, facts
 from ullage.storage.trouble import StorageTrouble
 
@@ -35,11 +39,15 @@ SECONDS_MAX = 10.0
 
 def deployment(settings: Settings, config: Path | None, url: str | None) -> Deployment:
     """Look at everything. Raises httpx.HTTPError if the service at `url` does not answer."""
+    opened, widened, problem = _rules(settings)
     return Deployment(
         settings=settings,
         database=_database(settings.database),
         service=None if url is None else _service(url.rstrip("/")),
         files=tuple(_files(settings, config)),
+        opened_rules=opened,
+        widened_rules=widened,
+        policy_problem=problem,
         has_password_in_command=_has_password_in_command(),
         misfits=_misfits(),
         versions={"Ullage": metadata.version("ullage"), "Python": platform.python_version()}
@@ -55,6 +63,29 @@ def _database(url: str) -> DatabaseFacts | None:
         return facts(url)
     except StorageTrouble:
         return None
+
+
+def _rules(settings: Settings) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """The rules that let in strangers, those that let in readers and members of elsewhere, and why neither is known."""
+    try:
+        policy = Policy(settings)
+    except SettingsError as error:
+        return (), (), str(error)
+    usual = Policy(replace(settings, policy_file=""))
+
+    def more(roles: frozenset[str]) -> tuple[str, ...]:
+        asker = Identity("nobody", "nowhere", roles)
+        return tuple(each for each in RULES if _allows(policy, each, asker) and not _allows(usual, each, asker))
+
+    opened = more(frozenset())
+    return opened, tuple(each for each in more(frozenset({"reader", "member"})) if each not in opened), ""
+
+
+def _allows(policy: Policy, rule: str, asker: Identity) -> bool:
+    try:
+        return policy.allows(rule, asker, (ELSEWHERE, ELSEWHERE), may_wait=False)
+    except WouldWait:  # another service decides, and is not asked
+        return False
 
 
 def _sqlite_file(url: str) -> Path | None:

@@ -1,0 +1,86 @@
+"""The checks of exhaustion and encryption."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from ullage.review.check import NO_DATABASE, Check, Saying
+from ullage.review.deployment import Deployment, is_loopback
+from ullage.review.report import Area, Severity
+
+
+class AskerBounds(Check):
+    """No asker may take all there is."""
+
+    name, area = "asker-bounds", Area.EXHAUSTION
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        chosen = deployment.settings
+        unbounded = [n for n in ("asker_requests_per_second", "asker_requests_at_once") if not getattr(chosen, n)]
+        if unbounded:
+            severity = Severity.MEDIUM if deployment.is_exposed else Severity.LOW
+            yield severity, f"One asker may take all there is: {', '.join(unbounded)} = 0.", "Set bounds for askers."
+        else:
+            yield Severity.INFO, "Each asker has bounds.", ""
+
+
+class WorkBounds(Check):
+    """Work, queues and waits are bounded."""
+
+    name, area = "work-bounds", Area.EXHAUSTION
+    MOST: ClassVar[dict[str, float]] = {
+        "search_work_max": 20_000_000,
+        "candidates_max": 1_000_000,
+        "requests_max": 10_000,
+        "queue_max": 100_000,
+        "queue_seconds_max": 120,
+        "write_deadline_seconds": 120,
+    }
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        high = [name for name, most in self.MOST.items() if getattr(deployment.settings, name) > most]
+        for name in high:
+            value = getattr(deployment.settings, name)
+            yield Severity.MEDIUM, f"{name} = {value:g} bounds little.", f"Set it to at most {self.MOST[name]:g}."
+        if not high:
+            yield Severity.INFO, "Work, queues and waits are bounded.", ""
+
+
+class ServedEncryption(Check):
+    """Tokens cross no network unencrypted."""
+
+    name, area = "served-tls", Area.ENCRYPTION
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        service = deployment.service
+        if deployment.settings.tls_certificate:
+            yield Severity.INFO, f"HTTPS is served, {deployment.settings.tls_minimum} and newer.", ""
+        elif deployment.is_exposed:
+            remedy = "Set tls_certificate and tls_key, or listen on loopback behind a proxy that serves HTTPS."
+            yield Severity.HIGH, "Tokens cross the network unencrypted.", remedy
+        else:
+            yield Severity.INFO, "Only this machine can reach the service; a proxy before it has to serve HTTPS.", ""
+        if service is not None and not service.is_https and not service.is_loopback:
+            yield Severity.HIGH, "The service was reached over the network without HTTPS.", "Use https:// alone."
+
+
+class DatabaseEncryption(Check):
+    """The database is who it says, and nobody listens."""
+
+    name, area = "database-tls", Area.ENCRYPTION
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        database = deployment.database
+        if database is None:
+            yield Severity.INFO, NO_DATABASE, ""
+        elif not database.host or is_loopback(database.host):
+            yield Severity.INFO, "The database is on this machine.", ""
+        elif not database.is_encrypted:
+            remedy = "Ask for TLS in the address of the database: database_tls in docs/operating/databases.md."
+            yield Severity.HIGH, "The connection to the database is not encrypted.", remedy
+        elif not database.verifies_server:
+            remedy = "Have certificate and name of the server verified: database_tls in docs/operating/databases.md."
+            yield Severity.MEDIUM, "The database server is not asked to prove who it is.", remedy
+        else:
+            yield Severity.INFO, "The connection to the database is encrypted, and the server verified.", ""

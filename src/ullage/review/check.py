@@ -1,0 +1,27 @@
+"""What a check is, and what several of them say."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import ClassVar
+
+from ullage.review.deployment import Deployment
+from ullage.review.report import Area, Severity
+
+ROLE_REMEDY = "Connect as a role that only reads and writes rows: see Two roles in docs/operating/databases.md."
+NO_URL = "Not looked at: no service was named. Give --url."
+NO_DATABASE = "Not looked at: the database could not be read."
+Saying = tuple[Severity, str, str]
+"""Severity, what was seen, what to do (empty: nothing)."""
+
+
+class Check(ABC):
+    """Judges one thing."""
+
+    name: ClassVar[str]
+    area: ClassVar[Area]
+
+    @abstractmethod
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        """What there is to say."""
