@@ -21,6 +21,7 @@ from granian.server import MPServer as Server
 from ullage import logs, redaction
 from ullage.api.app import App
 from ullage.api.certificate import Certificate
+from ullage.api.policy import Policy
 from ullage.api.rsgi import Entry
 from ullage.api.streaming import STREAMS_MAX
 from ullage.settings import Settings, SettingsError
@@ -47,12 +48,13 @@ PAUSE_FORGOTTEN_SECONDS = 60.0
 
 
 def serve(settings: Settings) -> None:
-    """Answer requests until SIGTERM or SIGINT; raises SettingsError if the address cannot be listened on."""
+    """Answer requests until SIGTERM or SIGINT; raises SettingsError for an address or policy_file that will not do."""
     logs.configure(settings.log_level)
     _guard_logs(settings)
     _require_free(settings.host, settings.port)
     _upgrade(settings.database)
     certificate = Certificate.of(settings)
+    Policy(settings)  # a file without sense must stop the start, not worker after worker
     connections_max = _connections(settings.connections_max)
     pauses = Pauses()
     while True:

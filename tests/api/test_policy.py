@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from serving import free_port
 
 from ullage.api import policy
 from ullage.api.http import Identity, WouldWait
@@ -91,6 +94,14 @@ def test_a_file_without_sense_or_that_is_missing_is_refused_at_the_start(tmp_pat
     write(file, '"a": [')
     with pytest.raises(SettingsError, match="is not accepted"):
         Policy(Settings(policy_file=str(file)))
+
+
+def test_a_file_without_sense_is_told_before_any_worker_starts(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ullage", "serve", "--port", str(free_port())]
+    command += ["--database", f"sqlite:///{tmp_path}/x.db", "--policy-file", str(tmp_path / "none.yaml")]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode != 0
+    assert "option policy_file" in ended.stderr
 
 
 def test_a_question_is_decided_once_and_not_too_many_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
