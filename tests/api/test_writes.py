@@ -22,6 +22,7 @@ from ullage.api.routes import ROUTES
 from ullage.api.rsgi import Entry
 from ullage.model.commands import AggregatesNow, Command, InventoriesNow, ReleaseConsumer, Result, TraitsNow
 from ullage.model.errors import ConcurrentUpdate, QueueFull
+from ullage.model.origin import NOBODY, Origin
 from ullage.model.provider import Provider
 from ullage.operations.writing import Outcome
 from ullage.settings import Settings
@@ -73,7 +74,7 @@ class Committer:
         self.waiting: list[tuple[Command, Callable[[Outcome], object]]] = []
         self.is_full = False
 
-    def submit(self, command: Command, tell: Callable[[Outcome], object]) -> None:
+    def submit(self, command: Command, tell: Callable[[Outcome], object], origin: Origin = NOBODY) -> None:
         if self.is_full:
             raise QueueFull
         self.waiting.append((command, tell))
