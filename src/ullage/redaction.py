@@ -20,7 +20,7 @@ CHAIN_MAX = 8
 FRAMES_MAX = 30
 
 _WORDS = ("password", "passwd", "secret", "token", "api_key", "apikey", "api-key", "credential", "authorization")
-_FORMS = ("://", "bearer ", "basic ", "eyj", "gaaaa", "begin ", '{"', "{'", "duplicate entry", "key (")
+_FORMS = ("://", "bearer ", "basic ", "eyj", "gaaaa", "ullage_", "begin ", '{"', "{'", "duplicate entry", "key (")
 _NAMED = rf"(?i)((?:{'|'.join(_WORDS)})[\w-]*(?:\\x22|[\"'])?\s*(?:[=:]|%3d|%3a)\s*)"
 
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -30,6 +30,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(_NAMED + r"(?:b?\"[^\"]*\"|b?'[^']*'|[^\s&;,\"'})\]]+)"), rf"\1{HIDDEN}"),
     (re.compile(r"\beyJ[\w-]{6,}(?:\.[\w-]*){0,4}"), HIDDEN),
     (re.compile(r"\bgAAAA[\w-]{20,}=*"), HIDDEN),
+    (re.compile(r"ullage_[\w-]{20,}"), HIDDEN),
     (re.compile(r"(?s)\{b?[\"'].*"), f"{{{HIDDEN}}}"),
     (re.compile(r"(?i)(duplicate entry ).*( for key)"), rf"\1{HIDDEN}\2"),
     (re.compile(r"(?i)(key \([^)]*\)=)\(.*\)"), rf"\1({HIDDEN})"),

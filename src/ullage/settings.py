@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 ENVIRONMENT_PREFIX = "ULLAGE_"
-AUTH_SCHEMES = ("noauth2",)
+AUTH_SCHEMES = ("noauth2", "tokens")
 """What the option `auth` may name."""
 _ANY_SCHEME = "|".join(AUTH_SCHEMES)
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -81,6 +81,12 @@ class Settings:
         "How it is found out who asks: names of schemes, separated by commas, in the order in which they are asked.",
         pattern=f"({_ANY_SCHEME})( *, *({_ANY_SCHEME}))*",
         accepted=f"one or several, separated by commas, of {', '.join(AUTH_SCHEMES)}",
+    )
+    token_seconds_max: float = option(
+        5.0,
+        "How long a worker believes what it has read of an API token; one that was revoked is refused after that.",
+        minimum=0,
+        maximum=300,
     )
     noauth2_anywhere: bool = option(
         False, "Serve noauth2, which believes everybody, on addresses that other machines can reach."

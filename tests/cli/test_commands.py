@@ -136,7 +136,7 @@ def test_serve_ends_in_good_order_when_told_to(database: str) -> None:
     ("options", "message"),
     [
         (("--workers", "0"), "option workers: 0 is not accepted"),
-        (("--auth", "magic"), "Accepted: noauth2"),
+        (("--auth", "magic"), "of noauth2, tokens"),
         (("--host", "0.0.0.0"), "noauth2_anywhere"),
         (("--config", "/nonexistent.toml"), "configuration file /nonexistent.toml"),
     ],

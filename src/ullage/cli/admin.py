@@ -16,14 +16,16 @@ from ullage.cli.trouble import Trouble
 from ullage.engine.select import select
 from ullage.model.allocation import ConsumerAllocations
 from ullage.model.commands import Command, Result
+from ullage.model.errors import ConcurrentUpdate
 from ullage.model.inventory import Inventory
 from ullage.model.origin import Origin
 from ullage.model.provider import Provider
 from ullage.model.refusal import Refusal
 from ullage.model.request import ProviderFilter
+from ullage.model.token import ApiToken
 from ullage.operations.mirror import Mirror
 from ullage.settings import Settings, SettingsError
-from ullage.storage import check, reads
+from ullage.storage import check, reads, tokens
 from ullage.storage.audit import verify
 from ullage.storage.audit.entries import Head, decoded
 from ullage.storage.committer import Committer
@@ -37,7 +39,7 @@ def troubles_told() -> Iterator[None]:
     """Turn what an operator has to see to into Trouble."""
     try:
         yield
-    except (StorageTrouble, SettingsError) as trouble:
+    except (StorageTrouble, SettingsError, ConcurrentUpdate) as trouble:
         raise Trouble(str(trouble)) from None
 
 
@@ -100,6 +102,29 @@ def audit_entries(url: str, since_us: int, until_us: int | None) -> Iterator[Map
                 yield {"writer": row.writer, "sequence": row.sequence, "recorded_us": row.recorded_us, **each}
 
 
+def create_token(
+    url: str, user: str, project: str | None, roles: frozenset[str], expires_us: int
+) -> tuple[ApiToken, str]:
+    """A new API token and its text; upgrades the database first. Raises Trouble."""
+    with opened(url) as store:
+        store.upgrade()
+        return tokens.create(store, _origin("ullage token"), user, project, roles, expires_us)
+
+
+def every_token(url: str) -> list[ApiToken]:
+    """All API tokens that were not revoked; raises Trouble."""
+    with looked_into(url) as connection:
+        return tokens.every(connection)
+
+
+def revoke_token(url: str, number: int) -> ApiToken | None:
+    """Forget an API token; it as it was, or None if there is none. Raises Trouble."""
+    with looked_into(url):
+        pass  # there is a ledger
+    with opened(url) as store:
+        return tokens.revoke(store, _origin("ullage token"), number)
+
+
 @contextmanager
 def database_target(url: str) -> Iterator[DatabaseTarget]:
     """A database, brought up to date, to load into; raises Trouble."""
@@ -118,7 +143,7 @@ class DatabaseTarget:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._committer = Committer(store, batch_max=CHUNK)
-        self._origin = Origin(user=_system_user(), remote="ullage load")
+        self._origin = _origin("ullage load")
 
     def close(self) -> None:
         """Stop writing."""
@@ -163,8 +188,9 @@ class DatabaseTarget:
             return reads.consumer_allocations(connection, consumer_uuid)
 
 
-def _system_user() -> str:
+def _origin(command: str) -> Origin:
+    """Who runs this command, for the audit trail."""
     try:
-        return getuser()
+        return Origin(user=getuser(), remote=command)
     except (KeyError, OSError):  # a number without a name, as in some containers
-        return ""
+        return Origin(remote=command)

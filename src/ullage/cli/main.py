@@ -10,11 +10,11 @@ from typing import Annotated
 import typer
 
 from ullage import __version__
-from ullage.cli import output, trail
+from ullage.cli import output, tokens, trail
 from ullage.cli.expand import Plan, expand
 from ullage.cli.fleet import FleetError, read
 from ullage.cli.load import LoadError, Tally, Target, load
-from ullage.cli.options import settings, with_setting_options
+from ullage.cli.options import DatabaseOption, settings, with_setting_options
 from ullage.cli.trouble import Trouble
 from ullage.settings import Settings
 
@@ -42,16 +42,7 @@ app.add_typer(database_app, name="db")
 
 audit_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look into the audit trail.")
 app.add_typer(audit_app, name="audit")
-
-DatabaseOption = Annotated[
-    str | None,
-    typer.Option(
-        "--database",
-        metavar="ADDRESS",
-        help="sqlite:///FILE, postgresql://USER:PASSWORD@HOST/NAME or mysql://USER:PASSWORD@HOST/NAME. "
-        "Better in the environment, as ULLAGE_DATABASE, if it has a password.",
-    ),
-]
+app.add_typer(tokens.app, name="token")
 
 
 def serve(chosen: Settings) -> None:

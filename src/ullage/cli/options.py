@@ -13,6 +13,16 @@ from ullage.cli import output
 from ullage.cli.trouble import Trouble
 from ullage.settings import OPTIONS, Option, Settings, SettingsError, load, masked
 
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--database",
+        metavar="ADDRESS",
+        help="sqlite:///FILE, postgresql://USER:PASSWORD@HOST/NAME or mysql://USER:PASSWORD@HOST/NAME. "
+        "Better in the environment, as ULLAGE_DATABASE, if it has a password.",
+    ),
+]
+
 CONFIG_HELP = "A TOML file with options by name, written with underscores."
 
 

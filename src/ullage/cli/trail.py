@@ -30,6 +30,11 @@ def time_us(text: str) -> int:
     return (time.replace(tzinfo=time.tzinfo or UTC) - EPOCH) // timedelta(microseconds=1)
 
 
+def time_text(time_us: int, precision: str = "seconds") -> str:
+    """Microseconds since 1970 in ISO 8601, UTC."""
+    return (EPOCH + timedelta(microseconds=time_us)).isoformat(timespec=precision)
+
+
 def is_wanted(entry: Mapping[str, Any], subject: str | None, user: str | None) -> bool:
     """Whether an entry is of this user, and changes or mentions this subject (None: any)."""
     if user is not None and entry.get("user", "") != user:
@@ -44,7 +49,7 @@ def as_json(entry: Mapping[str, Any]) -> str:
 
 def as_text(entry: Mapping[str, Any]) -> str:
     """One line: when, who, from where, what."""
-    time = (EPOCH + timedelta(microseconds=entry["recorded_us"])).isoformat(timespec="milliseconds")
+    time = time_text(entry["recorded_us"], "milliseconds")
     who = json.dumps(entry.get("user", "")) if entry.get("user") else "nobody"
     place = f" from {json.dumps(entry['remote'])}" if entry.get("remote") else ""
     request = f" [{entry['request']}]" if entry.get("request") else ""

@@ -260,3 +260,15 @@ audit = _table(
     Index(None, "recorded_us"),
 )
 """One row for each committed transaction; never changed or deleted. Outlives its writer."""
+
+tokens = _table(
+    "tokens",
+    _id(),
+    Column("digest", text(64), nullable=False, unique=True),
+    Column("user", text(255), nullable=False),
+    Column("project", text(255), nullable=True),
+    Column("roles", text(1024), nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    *_times(),
+)
+"""API tokens. `digest` is the SHA-256 of the text, which is kept nowhere; `roles` are separated by commas."""

@@ -7,10 +7,13 @@ that does not say "not mine" decides: credentials that one scheme finds bad are 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from ullage.api.auth.contract import NotIdentified, Scheme
 from ullage.api.auth.noauth2 import NoAuth2
+from ullage.api.auth.tokens import Tokens
 from ullage.api.http import Identity, Request
+from ullage.operations import tokens
 from ullage.operations.service import Service
 from ullage.settings import Settings
 
@@ -18,6 +21,7 @@ __all__ = ["SCHEMES", "NoAuth2", "NotIdentified", "Scheme", "Schemes", "schemes_
 
 SCHEMES: Mapping[str, Callable[[Settings, Service], Scheme]] = {
     "noauth2": lambda settings, service: NoAuth2(),
+    "tokens": lambda settings, service: Tokens(partial(tokens.find, service), settings.token_seconds_max),
 }
 """The name that the setting `auth` takes -> how the scheme is made."""
 
@@ -27,7 +31,7 @@ class Schemes:
 
     def __init__(self, schemes: Sequence[Scheme]) -> None:
         self._schemes = tuple(schemes)
-        self.challenges = tuple(scheme.challenge for scheme in schemes if scheme.challenge)
+        self.challenges = tuple(dict.fromkeys(scheme.challenge for scheme in schemes if scheme.challenge))
         """For WWW-Authenticate."""
 
     def identify(self, request: Request, may_wait: bool) -> Identity:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, select
 
+from ullage.model.origin import NOBODY, Origin
 from ullage.storage.audit.entries import Change, Entry, Head, encoded, own_entry
 from ullage.storage.dialects import Dialect
 from ullage.storage.statements import Statement
@@ -85,11 +86,17 @@ class Chain:
 
 
 def write_alone(
-    connection: Connection, writer: int, name: str, now_us: int, command: str, changes: list[Change]
+    connection: Connection,
+    writer: int,
+    name: str,
+    now_us: int,
+    command: str,
+    changes: list[Change],
+    origin: Origin = NOBODY,
 ) -> None:
     """The chain of a writer that begins, changes this as its first transaction, and ends."""
     chain = Chain.begin(connection, writer, name, now_us)
-    link = _link(chain._hashes[0], writer, 1, now_us, [own_entry(command, changes, [])])
+    link = _link(chain._hashes[0], writer, 1, now_us, [own_entry(command, changes, [], origin)])
     connection.execute(insert(audit).values(link._asdict()))
 
 

@@ -54,9 +54,9 @@ def entry(command: Command, origin: Origin, changes: list[Change]) -> Entry:
     return Entry(type(command).__name__, changes, user, project, sorted(roles), remote, request)
 
 
-def own_entry(command: str, changes: list[Change], heads: list[Head]) -> Entry:
-    """The entry of what a writer does of its own accord."""
-    return Entry(command, changes, NOBODY.user, heads=heads)
+def own_entry(command: str, changes: list[Change], heads: list[Head], origin: Origin = NOBODY) -> Entry:
+    """The entry of what is no command of the ledger."""
+    return Entry(command, changes, origin.user, remote=origin.remote, heads=heads)
 
 
 def changes_of(draft: Draft, command: Command) -> list[Change]:

@@ -1,0 +1,103 @@
+"""API tokens as rows. Each change is a transaction of its own, by a writer that begins and ends there."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy.exc import DBAPIError
+
+from ullage.model.origin import Origin
+from ullage.model.token import PREFIX, RANDOM_BYTES, ApiToken, digest
+from ullage.storage.audit.chain import write_alone
+from ullage.storage.audit.entries import Change
+from ullage.storage.tables import tokens, writers
+from ullage.storage.trouble import NotAllowed
+from ullage.storage.unit import Store, run
+
+T = TypeVar("T")
+
+
+def create(
+    store: Store, origin: Origin, user: str, project: str | None, roles: frozenset[str], expires_us: int
+) -> tuple[ApiToken, str]:
+    """A new token and its text, which nobody can find out later.
+
+    Raises NotAllowed, and what a writing transaction raises.
+    """
+    text = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
+    now_us = time.time_ns() // 1000
+    values = {"user": user, "project": project, "roles": ",".join(sorted(roles)), "expires_us": expires_us}
+    row = insert(tokens).values(digest=digest(text), created_us=now_us, updated_us=now_us, **values)
+
+    def write(connection: Connection) -> int:
+        key = int(connection.execute(row.returning(tokens.c.id)).scalar_one())
+        made = ApiToken(key, user, project, roles, now_us, expires_us)
+        _tell(connection, origin, now_us, "CreateToken", Change("token", str(key), None, _told(made)))
+        return key
+
+    return ApiToken(_run(store, write), user, project, roles, now_us, expires_us), text
+
+
+def revoke(store: Store, origin: Origin, key: int) -> ApiToken | None:
+    """Forget a token; it as it was, or None if there is none.
+
+    Raises NotAllowed, and what a writing transaction raises.
+    """
+    now_us = time.time_ns() // 1000
+
+    def write(connection: Connection) -> ApiToken | None:
+        row = connection.execute(select(tokens).where(tokens.c.id == key)).one_or_none()
+        if row is None or not connection.execute(delete(tokens).where(tokens.c.id == key)).rowcount:
+            return None
+        gone = _token(row)
+        _tell(connection, origin, now_us, "RevokeToken", Change("token", str(key), _told(gone), None))
+        return gone
+
+    return _run(store, write)
+
+
+def every(connection: Connection) -> list[ApiToken]:
+    """All tokens that were not revoked, expired ones included, oldest first."""
+    return [_token(row) for row in connection.execute(select(tokens).order_by(tokens.c.id))]
+
+
+def find(connection: Connection, its_digest: str) -> ApiToken | None:
+    """The token of this digest, expired or not; None if there is none, or no longer."""
+    row = connection.execute(_FIND, {"its_digest": its_digest}).one_or_none()
+    return None if row is None else _token(row)
+
+
+def _run(store: Store, write: Callable[[Connection], T]) -> T:
+    try:
+        return run(store, write)
+    except DBAPIError as error:
+        if store.dialect.is_forbidden(error):
+            raise NotAllowed(
+                "This role may not write the table of tokens; the role that owns the tables makes and revokes them"
+            ) from error
+        raise
+
+
+_FIND = select(tokens).where(tokens.c.digest == bindparam("its_digest"))
+
+
+def _token(row: Any) -> ApiToken:
+    roles = frozenset(filter(None, row.roles.split(",")))
+    return ApiToken(row.id, row.user, row.project, roles, row.created_us, row.expires_us)
+
+
+def _told(token: ApiToken) -> dict[str, Any]:
+    roles = sorted(token.roles)
+    return {"user": token.user, "project": token.project, "roles": roles, "expires_us": token.expires_us}
+
+
+def _tell(connection: Connection, origin: Origin, now_us: int, command: str, change: Change) -> None:
+    host = socket.gethostname()[:200]
+    row = insert(writers).values(sequence=1, host=host, started_us=now_us, seen_us=now_us).returning(writers.c.id)
+    writer = int(connection.execute(row).scalar_one())
+    write_alone(connection, writer, host, now_us, command, [change], origin)
