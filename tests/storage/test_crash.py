@@ -12,27 +12,13 @@ from itertools import count
 import claiming
 import pytest
 import servers
-from feed_reader import FeedReader
 from ledger.scenes import claim, replace, uuid_of
-from statements import before_each
-from stored import row_counts, stored_state
+from stored import stored_state
 
-from ullage.model.allocation import NOT_SAID
 from ullage.model.commands import (
     Command,
     CreateProvider,
-    CreateResourceClass,
-    DeleteProvider,
-    DeleteTrait,
-    EnsureTrait,
-    NewInventories,
-    ReleaseConsumer,
-    RenameResourceClass,
-    Reshape,
     SetInventories,
-    SetProviderAggregates,
-    SetProviderTraits,
-    UpdateProvider,
 )
 from ullage.model.errors import ConcurrentUpdate, DeadlineExceeded
 from ullage.model.inventory import Inventory
@@ -54,75 +40,6 @@ def do(committer: Committer, *commands: Command) -> None:
     for outcome in committer.run_all(commands):
         if isinstance(outcome, Refusal):
             raise outcome
-
-
-# Between any two statements
-
-WRITES: dict[str, Command] = {
-    "first claim": replace(claim("new", {"a": {"VCPU": 1}, "c": {"VCPU": 1}}, project="new", consumer_type="NEW")),
-    "claim again": replace(claim("x", {"a": {"VCPU": 1}, "c": {"VCPU": 3}})),
-    "release": ReleaseConsumer(uuid_of("x")),
-    "reshape": Reshape(
-        {A: NewInventories(3, {"DISK_GB": Inventory(9)}), B: NewInventories(0, TEN)},
-        (claim("x", {"b": {"VCPU": 2}, "a": {"DISK_GB": 1}}), claim("y", {})),
-    ),
-    "create a child": CreateProvider(D, "d", B),
-    "move a subtree": UpdateProvider(A, "a", C),
-    "delete": DeleteProvider(B),
-    "aggregates": SetProviderAggregates(A, 3, frozenset({uuid_of("agg2")})),
-    "traits": SetProviderTraits(A, 3, frozenset({"HW_CPU_X86_AVX"})),
-    "rename a class": RenameResourceClass("CUSTOM_GOLD", "CUSTOM_SILVER"),
-    "delete a trait": DeleteTrait("CUSTOM_IDLE"),
-}
-
-
-@pytest.fixture
-def world(committer: Committer) -> None:
-    do(
-        committer,
-        CreateResourceClass("CUSTOM_GOLD"),
-        EnsureTrait("CUSTOM_FAST"),
-        EnsureTrait("CUSTOM_IDLE"),
-        *(CreateProvider(uuid, name, parent) for uuid, name, parent in ((A, "a", None), (B, "b", A), (C, "c", None))),
-        SetInventories(A, 0, TEN),
-        SetInventories(C, 0, TEN),
-        SetProviderTraits(A, 1, frozenset({"CUSTOM_FAST"})),
-        SetProviderAggregates(A, NOT_SAID, frozenset({uuid_of("agg")})),
-        replace(claim("x", {"a": {"VCPU": 2}}), claim("y", {"a": {"VCPU": 1}})),
-    )
-
-
-@pytest.mark.usefixtures("world")
-@pytest.mark.parametrize("case", WRITES)
-def test_a_write_that_breaks_off_at_any_statement_leaves_nothing(store: Store, committer: Committer, case: str) -> None:
-    reader = FeedReader(store)
-    reader.catch_up()
-    before = stored_state(store), row_counts(store)
-    for place in count():
-        if _runs_through(store, committer, WRITES[case], place):
-            break
-        assert (stored_state(store), row_counts(store)) == before
-        assert reader.catch_up() is None
-    assert place > 3
-    assert stored_state(store) != before[0]
-    reader.catch_up()
-    assert reader.differences() == []
-
-
-def _runs_through(store: Store, committer: Committer, command: Command, place: int) -> bool:
-    """Run a command that breaks off before the statement at this place; False if it did."""
-    places = count()
-
-    def step(_: str) -> None:
-        if threading.current_thread().name == "committer" and next(places) == place:
-            raise Crash
-
-    with before_each(store, step):
-        try:
-            committer.run(command)
-        except RuntimeError:
-            return False
-    return True
 
 
 # A killed process
