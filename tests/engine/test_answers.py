@@ -183,7 +183,9 @@ def test_a_search_whose_limit_is_reached_did_not_give_up() -> None:
     assert (everything.truncated, everything.gave_up) == (False, False)
     cut = find(snapshot, asked, effort=Effort(effort.done // 2))
     assert 0 < cut.count < everything.count
-    assert (cut.truncated, cut.gave_up) == (True, True)
+    assert (cut.truncated, cut.gave_up) == (True, False)  # what was spent brought answers, and is a ceiling
+    limited = find(snapshot, replace(asked, limit=everything.count), effort=Effort(effort.done // 2))
+    assert (limited.truncated, limited.gave_up) == (True, True)
     assert not find(snapshot, replace(asked, limit=cut.count), effort=Effort(effort.done // 2)).gave_up
     ceiling = find(snapshot, asked, candidates_max=2, effort=Effort(effort.done // 2))
     assert (ceiling.truncated, ceiling.gave_up) == (True, False)

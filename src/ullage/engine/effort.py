@@ -52,6 +52,10 @@ class Effort:
         """Count the judging of all providers by some conditions, and by some traits and aggregates."""
         self.spend(providers * conditions // ROWS_PER_UNIT + providers * labels // MEMBERS_PER_UNIT)
 
+    def was_for(self, answers: int) -> bool:
+        """Whether all of it was spent, and most of it for the answers: they were many, and nothing was in vain."""
+        return self.is_spent and 2 * answers * FOUND_WALKING >= self.done
+
     def gave_up(self) -> bool:
         """Whether nothing may be done any more; if so, something is given up."""
         self.truncated = self.truncated or self.is_spent
