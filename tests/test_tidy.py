@@ -47,7 +47,8 @@ ONLY_IN: dict[str, tuple[str, ...]] = {
     "numpy": ("engine",),
     "granian": ("api", "server.py"),
     "jsonschema": ("api",),
-    "httpx": ("cli", "review"),
+    "httpx": ("api", "cli", "review"),
+    "jwt": ("api",),
     "typer": ("cli",),
     "rich": ("cli",),
 }

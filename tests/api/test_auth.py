@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ullage.api import auth
@@ -13,6 +15,11 @@ from ullage.api.routes import ROUTES
 from ullage.model.errors import NotPermitted
 from ullage.settings import AUTH_SCHEMES, Settings
 from ullage.wiring import build_service
+
+NEEDS: dict[str, dict[str, Any]] = {
+    "oidc": {"oidc_issuer": "https://issuer.example.org", "oidc_audience": "ullage"},
+}
+"""Settings without which a scheme cannot be."""
 
 
 def request(**headers: str) -> Request:
@@ -47,7 +54,8 @@ def test_noauth2_believes_the_token_and_the_roles(headers: dict[str, str], ident
 def test_every_scheme_can_be_set_and_keeps_to_the_contract() -> None:
     assert set(auth.SCHEMES) == set(AUTH_SCHEMES)
     for name, make in auth.SCHEMES.items():
-        assert make(Settings(auth=name), build_service(Settings())).identify(request(), may_wait=False) is None
+        settings = Settings(auth=name, **NEEDS.get(name, {}))
+        assert make(settings, build_service(settings)).identify(request(), may_wait=False) is None
 
 
 class Says:

@@ -21,7 +21,17 @@ AUDIT = ROOT / ".venv-audit" / "bin" / "pip-audit"
 SECONDS_MAX = 120
 ACCEPTED = (
     *("0BSD", "Apache-2.0", "Apache Software License", "BSD", "BSD License", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0"),
-    *("ISC License", "ISC License (ISCL)", "LGPL-3.0-only", "MIT", "MIT License", "MPL-2.0", "PSF-2.0", "Zlib"),
+    *(
+        "ISC License",
+        "ISC License (ISCL)",
+        "LGPL-3.0-only",
+        "MIT",
+        "MIT-0",
+        "MIT License",
+        "MPL-2.0",
+        "PSF-2.0",
+        "Zlib",
+    ),
     "Mozilla Public License 2.0 (MPL 2.0)",
 )
 """Licences of parts that are used as they are: permissive ones, and those that ask for changes of the part alone."""

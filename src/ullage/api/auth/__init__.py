@@ -11,6 +11,7 @@ from functools import partial
 
 from ullage.api.auth.contract import NotIdentified, Scheme
 from ullage.api.auth.noauth2 import NoAuth2
+from ullage.api.auth.oidc import Oidc
 from ullage.api.auth.tokens import Tokens
 from ullage.api.http import Identity, Request
 from ullage.operations import tokens
@@ -22,6 +23,7 @@ __all__ = ["SCHEMES", "NoAuth2", "NotIdentified", "Scheme", "Schemes", "schemes_
 SCHEMES: Mapping[str, Callable[[Settings, Service], Scheme]] = {
     "noauth2": lambda settings, service: NoAuth2(),
     "tokens": lambda settings, service: Tokens(partial(tokens.find, service), settings.token_seconds_max),
+    "oidc": lambda settings, service: Oidc(settings),
 }
 """The name that the setting `auth` takes -> how the scheme is made."""
 

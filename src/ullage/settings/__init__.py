@@ -11,45 +11,37 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
+from ullage.settings.federated import OidcOptions
+from ullage.settings.option import Option, SettingsError, option
+
+__all__ = [
+    "AUTH_SCHEMES",
+    "ENVIRONMENT_PREFIX",
+    "LOOPBACK",
+    "OPTIONS",
+    "Option",
+    "Settings",
+    "SettingsError",
+    "environment_variable",
+    "load",
+    "masked",
+]
+
 ENVIRONMENT_PREFIX = "ULLAGE_"
-AUTH_SCHEMES = ("noauth2", "tokens")
+AUTH_SCHEMES = ("noauth2", "tokens", "oidc")
 """What the option `auth` may name."""
 _ANY_SCHEME = "|".join(AUTH_SCHEMES)
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-class SettingsError(Exception):
-    """An option has a value that it cannot have; the sentence names the option, the value and what is accepted."""
-
-
 @dataclass(frozen=True)
-class Option:
-    """What is to be known about an option beside its name. Bounds are inclusive."""
-
-    default: Any
-    help: str
-    minimum: float | None = None
-    maximum: float | None = None
-    choices: tuple[str, ...] = ()
-    pattern: str = ""
-    accepted: str = ""
-    """What `pattern` means, in words."""
-    is_secret: bool = False
-
-
-def option(default: Any, help: str, **details: Any) -> Any:
-    """A field of Settings; see Option for the details."""
-    return field(default=default, metadata={"option": Option(default, help, **details)})
-
-
-@dataclass(frozen=True)
-class Settings:
+class Settings(OidcOptions):
     """The options of one process; `load` makes them, and makes sure of them."""
 
     host: str = option("127.0.0.1", "The address to listen on.")
@@ -226,6 +218,8 @@ class Settings:
                 f"option host: {self.host!r} can be reached from other machines, and auth noauth2 believes everybody. "
                 "Accepted: a loopback address, or noauth2_anywhere = true."
             )
+        if "oidc" in self.auth_schemes:
+            self.require_oidc()
 
     @property
     def auth_schemes(self) -> tuple[str, ...]:
@@ -250,8 +244,13 @@ class Settings:
         return tuple(secret for value in values for secret in _secrets_of(value))
 
 
-OPTIONS: Mapping[str, Option] = MappingProxyType({each.name: each.metadata["option"] for each in fields(Settings)})
-"""Every option by its name."""
+OPTIONS: Mapping[str, Option] = MappingProxyType(
+    {
+        each.name: each.metadata["option"]
+        for each in sorted(fields(Settings), key=lambda each: each.name not in Settings.__annotations__)
+    }
+)
+"""Every option by its name; those of the schemes come last."""
 
 
 def environment_variable(name: str) -> str:

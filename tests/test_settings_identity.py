@@ -1,0 +1,74 @@
+"""What the schemes that believe others must be told, and whom they would not believe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ullage.settings import SettingsError, load
+
+OIDC = {"auth": "oidc", "oidc_issuer": "https://issuer.example.org/realm", "oidc_audience": "ullage"}
+
+
+def test_oidc_needs_an_issuer_and_an_audience() -> None:
+    assert load(environment={}, overrides=OIDC).auth_schemes == ("oidc",)
+    for name in ("oidc_issuer", "oidc_audience"):
+        with pytest.raises(SettingsError, match=rf"option {name}: '' .* auth oidc needs one"):
+            load(environment={}, overrides={**OIDC, name: ""})
+    with pytest.raises(SettingsError, match="oidc_algorithms"):
+        load(environment={}, overrides={**OIDC, "oidc_algorithms": ()})
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost", "http://127.0.0.1:80/a", "http://[::1]:80", "https://a.example:1/b"]
+)
+@pytest.mark.parametrize("name", ["oidc_issuer", "oidc_keys_url"])
+def test_addresses_that_are_trusted(name: str, url: str) -> None:
+    assert getattr(load(environment={}, overrides={**OIDC, name: url}), name) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://issuer.example.org",
+        "http://10.0.0.1",
+        "http://localhost.example.org",
+        "http://127.0.0.1@example.org/",
+        "http://127.0.0.1.example.org",
+        "http://127.0.0.1\\@example.org",
+        "https://user:password@example.org",
+        "https://example.org/?a=b",
+        "https://example.org/#a",
+        "ftp://example.org",
+        "file:///etc/passwd",
+        "https://",
+        "https://example.org/a\n",
+    ],
+)
+@pytest.mark.parametrize("name", ["oidc_issuer", "oidc_keys_url"])
+def test_addresses_that_others_could_answer_at_are_refused(name: str, url: str) -> None:
+    with pytest.raises(SettingsError, match=rf"option {name}: .* Accepted: https://"):
+        load(environment={}, overrides={**OIDC, name: url})
+
+
+@pytest.mark.parametrize("value", [("HS256",), ("none",), ("RS256", "HS512"), ("",), ("RS256 ",)])
+def test_algorithms_with_a_shared_secret_or_none_cannot_be_set(value: tuple[str, ...]) -> None:
+    with pytest.raises(SettingsError, match="oidc_algorithms"):
+        load(environment={}, overrides={**OIDC, "oidc_algorithms": value})
+
+
+def test_roles_are_pairs() -> None:
+    assert load(environment={"ULLAGE_OIDC_ROLES": "a=admin, b=reader"}).oidc_roles == ("a=admin", "b=reader")
+    with pytest.raises(SettingsError, match="word=role"):
+        load(environment={"ULLAGE_OIDC_ROLES": "admin"})
+
+
+def test_a_file_of_authorities_is_looked_at_before_it_is_needed(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.write_text("nothing\n")
+    reasons: dict[Any, str] = {empty: "it holds no certificate", tmp_path / "none.pem": "No such file or directory"}
+    for path, reason in reasons.items():
+        with pytest.raises(SettingsError, match=f"option oidc_ca_file: .*: {reason}"):
+            load(environment={}, overrides={**OIDC, "oidc_ca_file": str(path)})
