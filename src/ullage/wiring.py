@@ -21,7 +21,11 @@ def build_service(settings: Settings) -> Service:
     return Service(
         store=store,
         committer=Committer(
-            store, queue_max=settings.queue_max, deadline_seconds=settings.write_deadline_seconds, audit=settings.audit
+            store,
+            queue_max=settings.queue_max,
+            deadline_seconds=settings.write_deadline_seconds,
+            audit=settings.audit,
+            audit_log_values=settings.audit_log_values,
         ),
         mirror=Mirror(store),
         search_options=SearchOptions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -189,6 +190,21 @@ def test_what_is_committed_is_told_to_the_log(
     caplog.set_level("INFO", "ullage.audit")
     do(committer, EnsureTrait("CUSTOM_T"))
     committer.stop()
+    last = trail(store)[-1]
+    line = [each.getMessage() for each in caplog.records if each.name == "ullage.audit"][-1]
+    told = json.loads(line)
+    assert (told["writer"], told["sequence"], told["hash"]) == (last.writer, last.sequence, last.hash)
+    (entry,) = told["entries"]
+    assert entry["changes"] == [{"kind": "trait", "name": "CUSTOM_T"}]
+    assert (entry["command"], entry["user"], entry["request"]) == ("EnsureTrait", ALICE.user, ALICE.request_id)
+
+
+@pytest.mark.usefixtures("written")
+def test_the_log_has_values_if_it_is_asked_to(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "ullage.audit")
+    telling = Committer(store, audit_log_values=True)
+    do(telling, EnsureTrait("CUSTOM_T"))
+    telling.stop()
     last = trail(store)[-1]
     line = [each.getMessage() for each in caplog.records if each.name == "ullage.audit"][-1]
     assert f'"hash":"{last.hash}","entries":{last.entries}' in line

@@ -202,6 +202,10 @@ class Settings(OidcOptions):
         accepted="nothing, or a path that begins with / and does not end with it",
     )
     audit: bool = option(True, "Keep the audit trail: who changed what, in the database and in the log.")
+    audit_log_values: bool = option(
+        False,
+        "Tell the log the values before and after a change, too; the audit trail in the database has them always.",
+    )
     log_level: str = option(
         "info", "The least severe messages that are logged.", choices=("debug", "info", "warning", "error")
     )

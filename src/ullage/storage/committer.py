@@ -29,6 +29,7 @@ class Committer:
     `clock`: the time to record, in microseconds since 1970 (UTC). `queue_max`: how many commands may wait.
     `batch_max`: how many share a transaction. `attempts`: how often a batch is tried when others are in its way.
     `deadline_seconds`: how long a command waits to be decided. `audit`: whether the audit trail is kept.
+    `audit_log_values`: whether the log stream has all of it.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Committer:
         attempts: int = 10,
         deadline_seconds: float = 30.0,
         audit: bool = True,
+        audit_log_values: bool = False,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -48,6 +50,7 @@ class Committer:
         self._attempts = attempts
         self._deadline_seconds = deadline_seconds
         self._audit = audit
+        self._audit_log_values = audit_log_values
         self._lane: Lane | None = None
         self._starting = threading.Lock()
 
@@ -113,7 +116,15 @@ class Committer:
         with self._starting:
             if self._lane is None or not self._lane.is_open:
                 line = Line(self._queue_max)
-                self._lane = Lane(self._store, self._clock, line, self._batch_max, self._attempts, audit=self._audit)
+                self._lane = Lane(
+                    self._store,
+                    self._clock,
+                    line,
+                    self._batch_max,
+                    self._attempts,
+                    audit=self._audit,
+                    audit_log_values=self._audit_log_values,
+                )
                 self._lane.start()
             return self._lane
 

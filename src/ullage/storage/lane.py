@@ -31,7 +31,15 @@ class Lane:
     """Takes batches from `line` and settles each. See Committer for the arguments."""
 
     def __init__(
-        self, store: Store, clock: Callable[[], int], line: Line, batch_max: int, attempts: int, *, audit: bool = True
+        self,
+        store: Store,
+        clock: Callable[[], int],
+        line: Line,
+        batch_max: int,
+        attempts: int,
+        *,
+        audit: bool = True,
+        audit_log_values: bool = False,
     ) -> None:
         self.line = line
         self._store = store
@@ -39,6 +47,7 @@ class Lane:
         self._batch_max = batch_max
         self._attempts = attempts
         self._audit = audit
+        self._audit_log_values = audit_log_values
         self._process = os.getpid()
         self._writer: Writer | None = None
         self._retire_at = time.monotonic() + RETIRE_FIRST_SECONDS
@@ -84,7 +93,7 @@ class Lane:
         for waiter, outcome in zip(waiters, outcomes, strict=True):
             waiter.answer(outcome)
         if batch.link is not None:
-            batch.link.tell()
+            batch.link.tell(with_values=self._audit_log_values)
 
     def _commit(self, batch: Batch) -> Sequence[Outcome]:
         """Execute a batch until its outcome is known, also when the connection breaks in the middle of a commit."""

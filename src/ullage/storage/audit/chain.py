@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, insert, select
 
 from ullage.model.origin import NOBODY, Origin
-from ullage.storage.audit.entries import Change, Entry, Head, encoded, own_entry
+from ullage.storage.audit.entries import Change, Entry, Head, encoded, own_entry, without_values
 from ullage.storage.dialects import Dialect
 from ullage.storage.statements import Statement
 from ullage.storage.tables import audit, writers
@@ -31,11 +31,12 @@ class Link(NamedTuple):
     hash: str
     entries: str
 
-    def tell(self) -> None:
-        """Send the row, which has been committed, to the log stream."""
+    def tell(self, *, with_values: bool) -> None:
+        """Send the row, which has been committed, to the log stream; what was before and after only `with_values`."""
         LOG.info(
             '{"writer":%d,"sequence":%d,"recorded_us":%d,"hash":"%s","entries":%s}',
-            *(self.writer, self.sequence, self.recorded_us, self.hash, self.entries),
+            *(self.writer, self.sequence, self.recorded_us, self.hash),
+            self.entries if with_values else without_values(self.entries),
         )
 
 

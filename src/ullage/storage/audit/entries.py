@@ -139,5 +139,24 @@ def decoded(text: str) -> list[dict[str, Any]]:
     return _DECODER.decode(text)
 
 
+class Touched(msgspec.Struct, frozen=True, gc=False):
+    """What a Change is of."""
+
+    kind: str
+    name: str
+
+
+class Outline(Entry, frozen=True, gc=False, omit_defaults=True):
+    """An Entry without values."""
+
+    changes: list[Touched]  # type: ignore[assignment]  # it is read in the place of the other
+
+
+def without_values(entries: str) -> str:
+    """The entries of a row as the log may have them, which is read by more people than the trail itself."""
+    return _ENCODER.encode(_OUTLINES.decode(entries)).decode()
+
+
 _ENCODER = msgspec.json.Encoder()
+_OUTLINES = msgspec.json.Decoder(list[Outline])
 _DECODER = msgspec.json.Decoder(list[dict[str, Any]])
