@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from faults.clients import Held, Memory
 from ullage.storage import check, tables
+from ullage.storage.audit import verify
 from ullage.storage.unit import Store
 
 
@@ -56,7 +57,7 @@ def judge(memories: Iterable[Memory], stored: Mapping[str, Held], capacity: int)
 
 
 def stored_holdings(url: str) -> tuple[dict[str, Held], list[str]]:
-    """What every consumer holds, and what breaks a law, in the database itself."""
+    """What every consumer holds, and what breaks a law or the audit trail, in the database itself."""
     store = Store.open(url)
     rows = (
         select(tables.consumers.c.uuid, tables.providers.c.uuid.label("provider"), tables.allocations.c.used)
@@ -67,6 +68,6 @@ def stored_holdings(url: str) -> tuple[dict[str, Held], list[str]]:
     with store.reading() as connection:
         for consumer, provider, used in connection.execute(rows):
             holdings[consumer][provider] = used
-        breaches = check.breaches(connection)
+        breaches = check.breaches(connection) + verify.faults(connection)
     store.close()
     return holdings, breaches
