@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bench.results import Figures, Result
 from bench.rows import Goal, Row
 
-LESS_IS_BETTER = frozenset({"ms", "s", "MiB"})
+LESS_IS_BETTER = frozenset({"ms", "us", "s", "MiB"})
 
 
 @dataclass(frozen=True, slots=True)

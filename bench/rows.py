@@ -22,6 +22,7 @@ SECTIONS = (
     "Searches and claims together",
     "Setting up and loading",
     "Start and memory",
+    "Who asks",
     "More workers",
 )
 
@@ -218,10 +219,11 @@ def _setting_up() -> Iterator[Row]:
         "set up",
         section,
         "provider set-up",
-        "providers through the API, MariaDB, 16 clients",
+        "providers through the API, MariaDB, 16 clients, 2 workers",
         "empty-0",
         unit="writes/s",
         clients=16,
+        workers=2,
         goal=Goal(20, 50, "reference"),
         is_quick=True,
     )
@@ -241,6 +243,23 @@ def _setting_up() -> Iterator[Row]:
                 is_quick=count == 10_000 and database != "postgresql",
                 seconds=400.0,
             )
+
+
+def _asking() -> Iterator[Row]:
+    for scheme in ("tokens", "noauth2"):
+        yield Row(
+            f"identity-{scheme}",
+            "identity",
+            "Who asks",
+            "identity and policy",
+            f"who asks and whether they may, as each request finds out, {scheme}",
+            "empty-0",
+            "sqlite",
+            "us",
+            goal=Goal(150, 20),
+            has_reference=False,
+            is_quick=True,
+        )
 
 
 def _starting() -> Iterator[Row]:
@@ -323,6 +342,7 @@ ROWS: tuple[Row, ...] = (
     *_together(),
     *_setting_up(),
     *_starting(),
+    *_asking(),
     *_workers(),
 )
 """In the order of the table."""

@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 
-from bench import claims, goals, machine, questions, setting_up, starting
+from bench import claims, goals, identity, machine, questions, setting_up, starting
 from bench.context import Context, Kind
 from bench.pace import Overdue, within
 from bench.results import Result
@@ -23,6 +23,7 @@ KINDS: dict[str, Kind] = {
     "load": setting_up.load,
     "start": starting.start,
     "memory": starting.memory,
+    "identity": identity.measure,
 }
 ROW_SECONDS_MIN = 5.0
 """With less left than that, no further row is begun."""

@@ -41,6 +41,7 @@ SHAPES = [
     "listing",
     "cold start",
     "memory",
+    "identity and policy",
     "scale-out",
 ]
 
