@@ -104,9 +104,10 @@ def started(command: Sequence[str], port: int, folder: Path, environment: Mappin
 
 @contextmanager
 def ullage(database: str, folder: Path, workers: int = 1, *, wait: bool = True) -> Iterator[Service]:
-    """`ullage serve` with its defaults, but for the number of workers."""
+    """`ullage serve` with its defaults, but for the number of workers and who asks, which it believes."""
     port = free_port()
     given = {"ULLAGE_DATABASE": database, "ULLAGE_PORT": str(port), "ULLAGE_WORKERS": str(workers)}
+    given["ULLAGE_AUTH"] = "noauth2"
     with started([sys.executable, "-m", "ullage", "serve"], port, folder, given) as service:
         if wait:
             wait_until_answered(service, "/")

@@ -16,7 +16,7 @@ from ullage.wiring import build_service
 @contextmanager
 def application(url: str, **options: Any) -> Iterator[Application]:
     """An application on a database that has Ullage's schema; its threads and connections end with the block."""
-    settings = Settings(database=url, **options)
+    settings = Settings(database=url, auth="noauth2", **options)
     service = build_service(settings)
     try:
         yield wsgi_application(App(service, settings, ROUTES))

@@ -38,7 +38,7 @@ class UllageServer:
         self.port = port or free_port()
         self.url = f"{'https' if authority else 'http'}://127.0.0.1:{self.port}"
         self.trusted = True if authority is None else ssl.create_default_context(cafile=authority)
-        self._options = {"database": database, "port": self.port, **options}
+        self._options = {"database": database, "port": self.port, "auth": "noauth2", **options}
 
     def __enter__(self) -> UllageServer:
         self._folder = tempfile.TemporaryDirectory(prefix="ullage-serve-")

@@ -142,9 +142,28 @@ def test_a_url_without_a_password_is_shown_as_it_is() -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
 def test_a_scheme_that_believes_everybody_is_not_served_to_other_machines_unasked(host: str) -> None:
-    with pytest.raises(SettingsError, match="noauth2_anywhere"):
-        load(environment={}, overrides={"host": host})
-    assert load(environment={}, overrides={"host": host, "noauth2_anywhere": True}).host == host
+    for auth in ("noauth2", "tokens, noauth2"):
+        said = {"host": host, "auth": auth}
+        with pytest.raises(SettingsError, match="noauth2_anywhere"):
+            load(environment={}, overrides=said)
+        assert load(environment={}, overrides={**said, "noauth2_anywhere": True}).host == host
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org"])
+def test_without_a_scheme_it_starts_closed(host: str) -> None:
+    made = load(environment={}, overrides={})
+    assert (made.auth, made.auth_schemes, made.host) == ("", ("tokens",), "127.0.0.1")
+    for more in ({}, {"noauth2_anywhere": True}):
+        with pytest.raises(SettingsError, match="option auth names no scheme"):
+            load(environment={}, overrides={"host": host, **more})
+    assert load(environment={}, overrides={"host": host, "auth": "tokens"}).host == host
+
+
+def test_schemes_are_named_in_order_and_each_once() -> None:
+    assert Settings(auth="tokens , noauth2,tokens").auth_schemes == ("tokens", "noauth2")
+    for auth in (",", "tokens,", "tokens noauth2", "tokens,magic", " "):
+        with pytest.raises(SettingsError, match="option auth"):
+            Settings(auth=auth)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])

@@ -24,7 +24,10 @@ from ullage.api.certificate import Certificate
 from ullage.api.policy import Policy
 from ullage.api.rsgi import Entry
 from ullage.api.streaming import STREAMS_MAX
+from ullage.model.origin import Origin
 from ullage.settings import Settings, SettingsError
+from ullage.storage import tokens
+from ullage.storage.trouble import NotAllowed
 from ullage.storage.unit import Store
 from ullage.wiring import build_app
 
@@ -42,6 +45,7 @@ COLLECT_EVERY_OBJECTS = 5_000
 are still under way when it looks."""
 FILES_BESIDE_CONNECTIONS = 256 + 3 * STREAMS_MAX
 """For the database, the program itself, and the pipes of large replies."""
+FIRST_TOKEN_DAYS = 90
 PAUSE_SECONDS_FIRST = 0.1
 PAUSE_SECONDS_MAX = 10.0
 PAUSE_FORGOTTEN_SECONDS = 60.0
@@ -52,7 +56,7 @@ def serve(settings: Settings) -> None:
     logs.configure(settings.log_level)
     _guard_logs(settings)
     _require_free(settings.host, settings.port)
-    _upgrade(settings.database)
+    _prepare(settings)
     certificate = Certificate.of(settings)
     Policy(settings)  # a file without sense must stop the start, not worker after worker
     connections_max = _connections(settings.connections_max)
@@ -185,13 +189,28 @@ def collect_seldom() -> None:
     gc.set_threshold(COLLECT_EVERY_OBJECTS, *gc.get_threshold()[1:])
 
 
-def _upgrade(database: str) -> None:
-    """Make or upgrade the schema, once and before any worker could ask for it."""
-    store = Store.open(database)
+def _prepare(settings: Settings) -> None:
+    """Make or upgrade the schema, once and before any worker could ask for it; see to it that somebody can ask."""
+    store = Store.open(settings.database)
     try:
         store.upgrade()
+        if not settings.auth:
+            _show_first_token(store)
     finally:
         store.close()
+
+
+def _show_first_token(store: Store) -> None:
+    """Make a token for an admin and print it, not log it, if there is no token yet."""
+    expires_us = time.time_ns() // 1000 + FIRST_TOKEN_DAYS * 86_400_000_000
+    try:
+        text = tokens.create_first(store, Origin(remote="ullage serve"), "admin", frozenset({"admin"}), expires_us)
+    except NotAllowed:
+        LOG.warning("there may be no token yet, and this role may make none; see `ullage token create`")
+        return
+    if text is not None:
+        print(f"No token is there yet, so here is one of an admin, for {FIRST_TOKEN_DAYS} days. It is not shown again:")
+        print(f"\n    {text}\n", flush=True)
 
 
 def _require_free(host: str, port: int) -> None:

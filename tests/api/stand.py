@@ -69,7 +69,7 @@ ROUTES = (
 
 def an_app(routes: Iterable[Route] = ROUTES, **options: Any) -> App:
     """An App with these routes and settings. Its service is never asked for anything."""
-    settings = Settings(database="sqlite:///nothing-is-read.db", **options)
+    settings = Settings(database="sqlite:///nothing-is-read.db", auth="noauth2", **options)
     return App(build_service(settings), settings, routes)
 
 

@@ -27,7 +27,7 @@ def guarded(request: pytest.FixtureRequest, database_servers: Servers) -> Iterat
     """(policy_file, an application with it on an empty ledger)."""
     server = database_servers("sqlite")
     url = server.new_ledger_database()
-    settings = Settings(database=url, policy_file=request.param)
+    settings = Settings(database=url, auth="noauth2", policy_file=request.param)
     service = build_service(settings)
     yield request.param, App(service, settings, ROUTES)
     service.committer.stop()
@@ -124,7 +124,7 @@ def test_a_service_with_a_route_whose_rule_is_none_does_not_start(rule: str) -> 
 
 def test_a_member_takes_nothing_from_another_projects_consumer(database_servers: Servers) -> None:
     server = database_servers("sqlite")
-    settings = Settings(database=server.new_ledger_database(), policy_file=str(EXAMPLE))
+    settings = Settings(database=server.new_ledger_database(), auth="noauth2", policy_file=str(EXAMPLE))
     service = build_service(settings)
     app = App(service, settings, ROUTES)
     provide(app)

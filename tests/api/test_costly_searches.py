@@ -18,7 +18,7 @@ from ullage.wiring import build_service
 
 @pytest.fixture
 def client(database_url: str) -> Iterator[Client]:
-    settings = Settings(database=database_url)
+    settings = Settings(database=database_url, auth="noauth2")
     service = build_service(settings)
     yield Client(App(service, settings, ROUTES))
     service.committer.stop()

@@ -47,7 +47,7 @@ def test_what_the_page_says_answers_also_after_the_process_has_divided_itself(tm
     )
     ended = run(
         [sys.executable, "-c", program],
-        env=os.environ | {"ULLAGE_DATABASE": url},
+        env=os.environ | {"ULLAGE_AUTH": "noauth2", "ULLAGE_DATABASE": url},
         capture_output=True,
         text=True,
         timeout=60,

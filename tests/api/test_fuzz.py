@@ -160,7 +160,7 @@ STAND = an_app([route for route in STAND_ROUTES if route.handler is not wrong])
 
 @pytest.fixture(name="whole")
 def _whole(database_url: str) -> Iterator[App]:
-    chosen = Settings(database=database_url)
+    chosen = Settings(database=database_url, auth="noauth2")
     service = build_service(chosen)
     yield App(service, chosen, ROUTES)
     service.committer.stop()

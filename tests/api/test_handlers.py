@@ -22,7 +22,7 @@ UNDASHED = UUID.replace("-", "")
 
 @pytest.fixture
 def client(database_url: str) -> Iterator[Client]:
-    settings = Settings(database=database_url, candidates_max=3, enforce_new_defaults=False)
+    settings = Settings(database=database_url, auth="noauth2", candidates_max=3, enforce_new_defaults=False)
     service = build_service(settings)
     yield Client(App(service, settings, ROUTES))
     service.committer.stop()

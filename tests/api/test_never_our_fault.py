@@ -50,7 +50,7 @@ QUERIES = st.sampled_from([[], [("resources", "VCPU:1")]]) | st.lists(
 
 @pytest.fixture
 def client(database_url: str) -> Iterator[Client]:
-    settings = Settings(database=database_url, enforce_new_defaults=False)
+    settings = Settings(database=database_url, auth="noauth2", enforce_new_defaults=False)
     service = build_service(settings)
     client = Client(App(service, settings, ROUTES))
     client.provider(UUID, "host", VCPU=8)

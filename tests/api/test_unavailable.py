@@ -27,7 +27,7 @@ def _url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(name="app")
 def _app(url: str) -> Iterator[App]:
-    settings = Settings(database=url)
+    settings = Settings(database=url, auth="noauth2")
     service = build_service(settings)
     yield App(service, settings, ROUTES)
     service.committer.stop()

@@ -90,7 +90,7 @@ class Stand:
     """An entry in a loop of its own, before a committer that waits to be told."""
 
     def __init__(self, *routes: Route, **options: Any) -> None:
-        settings = Settings(database="sqlite:///nothing-is-read.db", **options)
+        settings = Settings(database="sqlite:///nothing-is-read.db", auth="noauth2", **options)
         self.committer = Committer()
         service = replace(build_service(settings), committer=self.committer)  # type: ignore[arg-type] # it has what is used
         self.app = App(service, settings, routes or (BRIEF, LONG))
@@ -225,7 +225,7 @@ def test_what_speaks_against_a_write_is_the_reply(method: str) -> None:
 
 
 def test_brief_routes_ask_neither_the_database_nor_the_mirror() -> None:
-    settings = Settings(database="sqlite:///nothing-is-read.db")
+    settings = Settings(database="sqlite:///nothing-is-read.db", auth="noauth2")
     service = replace(build_service(settings), store=None, mirror=None)  # type: ignore[arg-type] # that is the test
     app = App(service, settings, ROUTES)
     brief = {(route.method, route.path) for route in ROUTES if route.is_brief}
@@ -242,7 +242,7 @@ def test_brief_routes_ask_neither_the_database_nor_the_mirror() -> None:
 
 @pytest.mark.parametrize("path", [f"/resource_providers/{UUID}/inventories", f"/resource_providers/{UUID}/aggregates"])
 def test_a_brief_write_that_has_to_look_something_up_is_handled_in_a_thread(tmp_path: Path, path: str) -> None:
-    settings = Settings(database=f"sqlite:///{tmp_path}/ledger.db")
+    settings = Settings(database=f"sqlite:///{tmp_path}/ledger.db", auth="noauth2")
     service = build_service(settings)
     service.store.upgrade()
     app = App(service, settings, ROUTES)

@@ -7,8 +7,11 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 import httpx
 
@@ -37,20 +40,18 @@ def free_port() -> int:
 class Service:
     """A running `ullage serve`; a context."""
 
-    def __init__(self, database_url: str, *options: str) -> None:
+    def __init__(self, database_url: str, *options: str, auth: str = "noauth2") -> None:
+        """`auth`: the schemes; "" gives the option not at all."""
         self.port = free_port()
         self._complaints = ""
         self.url = f"http://127.0.0.1:{self.port}"
-        self._arguments = ["--port", str(self.port), "--database", database_url, "--auth", "noauth2", *options]
+        self._arguments = ["--port", str(self.port), "--database", database_url, *options]
+        self._arguments += ["--auth", auth] if auth else []
 
     def __enter__(self) -> Service:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "ullage", "serve", "--host", "127.0.0.1", *self._arguments],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=_environment(),
-        )
+        self._folder = tempfile.TemporaryDirectory(prefix="ullage-cli-")
+        with self._output.open("w") as output:
+            self._start(output)
         deadline = time.monotonic() + START_SECONDS_MAX
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
@@ -62,10 +63,28 @@ class Service:
         self.process.kill()
         raise RuntimeError(f"`ullage serve` does not answer:\n{self.process.communicate()[1]}")
 
+    def _start(self, output: IO[str]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "ullage", "serve", "--host", "127.0.0.1", *self._arguments],
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=_environment(),
+        )
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        self._folder.cleanup()
+
+    def printed(self) -> str:
+        """What it has said on its standard output."""
+        return self._output.read_text()
+
+    @property
+    def _output(self) -> Path:
+        return Path(self._folder.name) / "output"
 
     def stop(self) -> tuple[int, str]:
         """End it in good order; its status and what it said on its standard error."""

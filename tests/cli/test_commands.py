@@ -137,7 +137,8 @@ def test_serve_ends_in_good_order_when_told_to(database: str) -> None:
     [
         (("--workers", "0"), "option workers: 0 is not accepted"),
         (("--auth", "magic"), "of noauth2, tokens"),
-        (("--host", "0.0.0.0"), "noauth2_anywhere"),
+        (("--host", "0.0.0.0", "--auth", "noauth2"), "noauth2_anywhere"),
+        (("--host", "0.0.0.0"), "option auth names no scheme"),
         (("--config", "/nonexistent.toml"), "configuration file /nonexistent.toml"),
     ],
 )

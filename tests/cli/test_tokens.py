@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 
-from cli.running import ullage
+from cli.running import Service, ullage
 from ullage.model.token import digest, has_form
 
 
@@ -67,3 +68,32 @@ def test_a_token_that_is_not_there_cannot_be_revoked(database: str) -> None:
     ullage("db", "upgrade", "--database", database)
     done = ullage("token", "revoke", "7", "--database", database)
     assert (done.returncode, done.stderr) == (1, "ullage: there is no token 7\n")
+
+
+def status(service: Service, token: str) -> int:
+    """What a question with this token is answered."""
+    path = f"{service.url}/resource_providers"
+    return httpx.get(path, headers={"x-auth-token": token}, trust_env=False).status_code
+
+
+def test_a_service_without_any_setting_starts_closed_and_shows_one_token_once(database: str) -> None:
+    with Service(database, auth="") as service:
+        assert status(service, "admin") == 401
+        words = service.printed().split()
+        (text,) = (word for word in words if word.startswith("ullage_"))
+        assert status(service, text) == 200
+        _, said = service.stop()
+    assert text not in said
+    assert ullage("token", "list", "--database", database).stdout.startswith(
+        '1: "admin", no project, roles admin, until'
+    )
+    with Service(database, auth="") as service:
+        assert service.printed() == ""
+        assert status(service, text) == 200
+    assert "CreateToken" in ullage("audit", "show", "--database", database).stdout
+
+
+def test_a_service_with_a_scheme_makes_no_token(database: str) -> None:
+    with Service(database, auth="tokens") as service:
+        assert service.printed() == ""
+    assert ullage("token", "list", "--database", database).stdout == ""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from database_roles import two_roles
 from servers import Server
+from serving import HEADERS, UllageServer
 from sqlalchemy import select
 from stored import row_counts
 
@@ -42,6 +44,17 @@ def test_no_number_is_given_twice(store: Store) -> None:
     tokens.revoke(store, ROOT, made.id)
     again, _ = tokens.create(store, ROOT, "a", None, frozenset(), 1)
     assert again.id > made.id
+
+
+def test_a_first_token_is_made_only_where_there_is_none(store: Store) -> None:
+    text = tokens.create_first(store, ROOT, "admin", ROLES, 17)
+    assert text is not None
+    assert tokens.create_first(store, ROOT, "admin", ROLES, 17) is None
+    with store.reading() as connection:
+        (made,) = tokens.every(connection)
+        assert tokens.find(connection, digest(text)) == made
+        assert (made.user, made.project, made.roles, made.expires_us) == ("admin", None, ROLES, 17)
+        assert faults(connection) == []
 
 
 def test_the_text_of_a_token_is_nowhere_in_the_database(store: Store) -> None:
@@ -93,6 +106,13 @@ def test_the_role_of_the_service_reads_tokens_and_makes_none(database_server: Se
             tokens.revoke(server, ROOT, made.id)
         owner.close()
         server.close()
+
+
+@pytest.mark.databases("postgresql", "mariadb")
+def test_a_closed_service_that_may_make_no_token_says_so_and_lets_nobody_in(database_server: Server) -> None:
+    with two_roles(database_server) as roles, UllageServer(roles.serve_url, auth="") as service:
+        assert httpx.get(f"{service.url}/resource_providers", headers=HEADERS).status_code == 401
+    assert "this role may make none; see `ullage token create`" in service.finished_log
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ It speaks the OpenStack Placement API. The shortest way to see it work:
 
 \b
     ullage load examples/fleet.yaml --database sqlite:///ullage.db
-    ullage serve --database sqlite:///ullage.db
+    ullage serve --database sqlite:///ullage.db --auth noauth2
     curl -H 'x-auth-token: admin' http://127.0.0.1:8778/resource_providers
 """,
 )

@@ -175,7 +175,7 @@ class AuthSchemes(Check):
     name, area = "auth-schemes", Area.ACCESS
 
     def look(self, deployment: Deployment) -> Iterator[Saying]:
-        schemes = [name.strip() for name in deployment.settings.auth.split(",")]
+        schemes = deployment.settings.auth_schemes
         if "noauth2" not in schemes:
             yield Severity.INFO, f"Who asks is found out by {', '.join(schemes)}.", ""
         elif deployment.is_exposed:

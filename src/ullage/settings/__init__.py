@@ -36,6 +36,8 @@ __all__ = [
 ENVIRONMENT_PREFIX = "ULLAGE_"
 AUTH_SCHEMES = ("noauth2", "tokens", "oidc")
 """What the option `auth` may name."""
+CLOSED_SCHEME = "tokens"
+"""What it stands for when it names none."""
 _ANY_SCHEME = "|".join(AUTH_SCHEMES)
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -69,9 +71,10 @@ class Settings(OidcOptions):
     )
     database_ca: str = option("", "A PEM file with the authorities that the database's certificate is judged by.")
     auth: str = option(
-        "noauth2",
-        "How it is found out who asks: names of schemes, separated by commas, in the order in which they are asked.",
-        pattern=f"({_ANY_SCHEME})( *, *({_ANY_SCHEME}))*",
+        "",
+        "How it is found out who asks: names of schemes, separated by commas, in the order in which they are asked. "
+        "None: tokens, on loopback alone; if there is no token yet, `serve` makes one for an admin and prints it.",
+        pattern=f"(({_ANY_SCHEME})( *, *({_ANY_SCHEME}))*)?",
         accepted=f"one or several, separated by commas, of {', '.join(AUTH_SCHEMES)}",
     )
     token_seconds_max: float = option(
@@ -217,6 +220,11 @@ class Settings(OidcOptions):
             missing = "tls_key" if self.tls_certificate else "tls_certificate"
             raise SettingsError(f"option {missing}: '' is not accepted. Accepted: a file, as the other one is given.")
         is_open = self.host not in LOOPBACK and not self.host.startswith("127.")
+        if is_open and not self.auth:
+            raise SettingsError(
+                f"option host: {self.host!r} can be reached from other machines, and option auth names no scheme. "
+                "Accepted: a loopback address, or, with a scheme named, any."
+            )
         if "noauth2" in self.auth_schemes and is_open and not self.noauth2_anywhere:
             raise SettingsError(
                 f"option host: {self.host!r} can be reached from other machines, and auth noauth2 believes everybody. "
@@ -228,7 +236,7 @@ class Settings(OidcOptions):
     @property
     def auth_schemes(self) -> tuple[str, ...]:
         """The names in `auth`, each once."""
-        return tuple(dict.fromkeys(name.strip() for name in self.auth.split(",")))
+        return tuple(dict.fromkeys(name.strip() for name in (self.auth or CLOSED_SCHEME).split(",")))
 
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.shown().items())})"

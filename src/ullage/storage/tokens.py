@@ -6,6 +6,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
@@ -31,16 +32,25 @@ def create(
     """
     text = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     now_us = time.time_ns() // 1000
-    values = {"user": user, "project": project, "roles": ",".join(sorted(roles)), "expires_us": expires_us}
-    row = insert(tokens).values(digest=digest(text), created_us=now_us, updated_us=now_us, **values)
+    new = ApiToken(0, user, project, roles, now_us, expires_us)
+    return _run(store, lambda connection: _insert(connection, origin, new, digest(text))), text
 
-    def write(connection: Connection) -> int:
-        key = int(connection.execute(row.returning(tokens.c.id)).scalar_one())
-        made = ApiToken(key, user, project, roles, now_us, expires_us)
-        _tell(connection, origin, now_us, "CreateToken", Change("token", str(key), None, _told(made)))
-        return key
 
-    return ApiToken(_run(store, write), user, project, roles, now_us, expires_us), text
+def create_first(store: Store, origin: Origin, user: str, roles: frozenset[str], expires_us: int) -> str | None:
+    """The text of a token of no project that was made because there was none; None if there is one, even expired.
+
+    Raises NotAllowed, and what a writing transaction raises.
+    """
+    text = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
+    new = ApiToken(0, user, None, roles, time.time_ns() // 1000, expires_us)
+
+    def write(connection: Connection) -> str | None:
+        if connection.execute(select(tokens.c.id).limit(1)).first() is not None:
+            return None
+        _insert(connection, origin, new, digest(text))
+        return text
+
+    return _run(store, write)
 
 
 def revoke(store: Store, origin: Origin, key: int) -> ApiToken | None:
@@ -81,6 +91,15 @@ def _run(store: Store, write: Callable[[Connection], T]) -> T:
                 "This role may not write the table of tokens; the role that owns the tables makes and revokes them"
             ) from error
         raise
+
+
+def _insert(connection: Connection, origin: Origin, new: ApiToken, its_digest: str) -> ApiToken:
+    values = {"user": new.user, "project": new.project, "roles": ",".join(sorted(new.roles))}
+    times = {"created_us": new.created_us, "updated_us": new.created_us, "expires_us": new.expires_us}
+    row = insert(tokens).values(digest=its_digest, **values, **times).returning(tokens.c.id)
+    made = replace(new, id=int(connection.execute(row).scalar_one()))
+    _tell(connection, origin, new.created_us, "CreateToken", Change("token", str(made.id), None, _told(made)))
+    return made
 
 
 _FIND = select(tokens).where(tokens.c.digest == bindparam("its_digest"))
