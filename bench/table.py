@@ -98,7 +98,7 @@ def _headline(row: Row, figures: Figures | None) -> str:
     return "" if value is None else f"{_number(value)} {row.unit if row.unit in UNITS else '/s'}"
 
 
-UNITS = ("ms", "s", "MiB")
+UNITS = ("ms", "us", "s", "MiB")
 
 
 def _goal(row: Row, judged: Verdict | None) -> str:
