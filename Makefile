@@ -17,7 +17,7 @@ comma := ,
 servers := $(filter-out sqlite,$(subst $(comma), ,$(DATABASES)))
 in-tests := cd tests && ../.venv-test/bin/python
 
-.PHONY: help setup clients test-tools reference run demo test lint format conformance differential bench faults soak audit-tools security sbom docs lock clean
+.PHONY: help setup clients test-tools reference keystone run demo test lint format conformance differential bench faults soak audit-tools security sbom docs lock clean
 
 help: ## List the chores
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +34,9 @@ test-tools: ## Build .venv-test: the product and what its tests need
 reference: test-tools ## Build .venv-reference: the reference service, for comparison
 	@$(in-tests) -m differential.reference >/dev/null
 
+keystone: test-tools ## Build .venv-keystone: a Keystone for the tests of its tokens
+	@.ci/venv .venv-keystone requirements/keystone.txt
+
 run: setup clients ## Load the example fleet, say what to try, and serve it (HOST, PORT, DATABASE, WORKERS, FLEET)
 	@mkdir -p .cache
 	@.venv/bin/ullage load $(FLEET) --database $(DATABASE)
@@ -44,7 +47,7 @@ demo: setup clients ## Do what `make run` does, walk through the README's first 
 	@.ci/packages curl
 	@.venv/bin/python tests/readme.py
 
-test: test-tools clients reference ## Everything: style, types, tests on every database (DATABASES=sqlite leaves servers out)
+test: test-tools clients reference keystone ## Everything: style, types, tests on every database (DATABASES=sqlite leaves servers out)
 	@.ci/packages curl $(servers)
 	@$(MAKE) --no-print-directory lint
 	.venv-test/bin/pytest -n $(JOBS) --dist loadgroup $(ARGUMENTS)
@@ -97,4 +100,4 @@ lock: ## Resolve the requirements anew and pin them with hashes (needs uv)
 	@.ci/lock
 
 clean: ## Remove environments and caches (and the database of `make run`)
-	rm -rf .venv .venv-test .venv-clients .venv-reference .venv-audit .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-test .venv-clients .venv-reference .venv-keystone .venv-audit .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -24,7 +24,7 @@ def test_oidc_needs_an_issuer_and_an_audience() -> None:
 @pytest.mark.parametrize(
     "url", ["http://localhost", "http://127.0.0.1:80/a", "http://[::1]:80", "https://a.example:1/b"]
 )
-@pytest.mark.parametrize("name", ["oidc_issuer", "oidc_keys_url"])
+@pytest.mark.parametrize("name", ["oidc_issuer", "oidc_keys_url", "keystone_url"])
 def test_addresses_that_are_trusted(name: str, url: str) -> None:
     assert getattr(load(environment={}, overrides={**OIDC, name: url}), name) == url
 
@@ -47,7 +47,7 @@ def test_addresses_that_are_trusted(name: str, url: str) -> None:
         "https://example.org/a\n",
     ],
 )
-@pytest.mark.parametrize("name", ["oidc_issuer", "oidc_keys_url"])
+@pytest.mark.parametrize("name", ["oidc_issuer", "oidc_keys_url", "keystone_url"])
 def test_addresses_that_others_could_answer_at_are_refused(name: str, url: str) -> None:
     with pytest.raises(SettingsError, match=rf"option {name}: .* Accepted: https://"):
         load(environment={}, overrides={**OIDC, name: url})
@@ -72,3 +72,19 @@ def test_a_file_of_authorities_is_looked_at_before_it_is_needed(tmp_path: Path) 
     for path, reason in reasons.items():
         with pytest.raises(SettingsError, match=f"option oidc_ca_file: .*: {reason}"):
             load(environment={}, overrides={**OIDC, "oidc_ca_file": str(path)})
+
+
+KEYSTONE = {"auth": "keystone", "keystone_url": "https://a.example", "keystone_user": "u", "keystone_password": "word"}
+
+
+def test_keystone_needs_an_address_and_credentials_of_one_kind() -> None:
+    assert load(environment={}, overrides=KEYSTONE).auth_schemes == ("keystone",)
+    for name in ("keystone_url", "keystone_user", "keystone_password"):
+        with pytest.raises(SettingsError, match=rf"option {name}: '' .* auth keystone needs one"):
+            load(environment={}, overrides={**KEYSTONE, name: ""})
+    credential = {"auth": "keystone", "keystone_url": "https://a.example", "keystone_application_credential_id": "c"}
+    with pytest.raises(SettingsError, match="option keystone_application_credential_secret"):
+        load(environment={}, overrides=credential)
+    made = load(environment={}, overrides={**credential, "keystone_application_credential_secret": "long secret"})
+    assert made.secrets()[-1:] == ("long secret",)
+    assert "long secret" not in repr(made)

@@ -17,6 +17,7 @@ from ullage.settings import AUTH_SCHEMES, Settings
 from ullage.wiring import build_service
 
 NEEDS: dict[str, dict[str, Any]] = {
+    "keystone": {"keystone_url": "https://keystone.example.org", "keystone_user": "u", "keystone_password": "word"},
     "oidc": {"oidc_issuer": "https://issuer.example.org", "oidc_audience": "ullage"},
 }
 """Settings without which a scheme cannot be."""

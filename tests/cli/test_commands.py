@@ -158,3 +158,6 @@ def test_a_password_on_the_command_line_is_warned_of() -> None:
     for asked in (ullage("check", "--database", url), ullage("check", ULLAGE_DATABASE=url)):
         assert ("Warning: everybody on this machine can read the password" in asked.stderr) == (url in asked.args)
         assert "planted" not in asked.stderr + asked.stdout
+    secret = ullage("serve", "--keystone-password", "planted", "--port", "0")
+    assert "read keystone_password on the command line" in secret.stderr
+    assert "planted" not in secret.stderr + secret.stdout

@@ -11,7 +11,7 @@ import typer
 
 from ullage.cli import output
 from ullage.cli.trouble import Trouble
-from ullage.settings import OPTIONS, Option, Settings, SettingsError, load, masked
+from ullage.settings import OPTIONS, Option, Settings, SettingsError, environment_variable, load, masked
 
 DatabaseOption = Annotated[
     str | None,
@@ -35,6 +35,12 @@ def settings(config: Path | None = None, **given: Any) -> Settings:
             "Warning: everybody on this machine can read the password on the command line; put it into the environment "
             "(ULLAGE_DATABASE) or into a file (database_file)."
         )
+    for name, value in given.items():
+        if value and OPTIONS[name].is_secret and name != "database":
+            output.complain(
+                f"Warning: everybody on this machine can read {name} on the command line; put it into the environment "
+                f"({environment_variable(name)}) or into a configuration file (--config)."
+            )
     try:
         return load(config, overrides={name: value for name, value in overrides.items() if value not in (None, ())})
     except SettingsError as error:

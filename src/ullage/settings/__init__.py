@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
-from ullage.settings.federated import OidcOptions
+from ullage.settings.federated import KeystoneOptions, OidcOptions
 from ullage.settings.option import Option, SettingsError, option
 
 __all__ = [
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 ENVIRONMENT_PREFIX = "ULLAGE_"
-AUTH_SCHEMES = ("noauth2", "tokens", "oidc")
+AUTH_SCHEMES = ("noauth2", "tokens", "oidc", "keystone")
 """What the option `auth` may name."""
 CLOSED_SCHEME = "tokens"
 """What it stands for when it names none."""
@@ -43,7 +43,7 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True)
-class Settings(OidcOptions):
+class Settings(OidcOptions, KeystoneOptions):
     """The options of one process; `load` makes them, and makes sure of them."""
 
     host: str = option("127.0.0.1", "The address to listen on.")
@@ -232,6 +232,8 @@ class Settings(OidcOptions):
             )
         if "oidc" in self.auth_schemes:
             self.require_oidc()
+        if "keystone" in self.auth_schemes:
+            self.require_keystone()
 
     @property
     def auth_schemes(self) -> tuple[str, ...]:
@@ -244,16 +246,15 @@ class Settings(OidcOptions):
     def shown(self) -> dict[str, Any]:
         """The options by name, as they may be printed: passwords are masked."""
         return {
-            each.name: masked(getattr(self, each.name))
-            if each.metadata["option"].is_secret
-            else getattr(self, each.name)
-            for each in fields(self)
+            name: masked(value) if name == "database" else "***" if value and about.is_secret else value
+            for name, about in OPTIONS.items()
+            for value in (getattr(self, name),)
         }
 
     def secrets(self) -> tuple[str, ...]:
         """What no log line may show: secret options, of URLs the password."""
-        values = [str(getattr(self, name)) for name, about in OPTIONS.items() if about.is_secret]
-        return tuple(secret for value in values for secret in _secrets_of(value))
+        others = (getattr(self, name) for name, about in OPTIONS.items() if about.is_secret and name != "database")
+        return (*_secrets_of(self.database), *filter(None, others))
 
 
 OPTIONS: Mapping[str, Option] = MappingProxyType(

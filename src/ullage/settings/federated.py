@@ -14,6 +14,70 @@ URL_WORDS = "https://host[:port][/path], or http:// and a loopback address, with
 
 
 @dataclass(frozen=True)
+class KeystoneOptions:
+    """How to ask Keystone who a token is of."""
+
+    keystone_url: str = option(
+        "",
+        "Where Keystone answers, such as https://keystone.example.org:5000/v3. Needed by auth keystone.",
+        pattern=URL,
+        accepted=URL_WORDS,
+    )
+    keystone_public_url: str = option(
+        "",
+        "Where askers get their tokens, told them in WWW-Authenticate; nothing is told if there is nothing here.",
+        pattern=URL,
+        accepted=URL_WORDS,
+    )
+    keystone_application_credential_id: str = option(
+        "", "The application credential that the service itself asks Keystone with; else keystone_user is used."
+    )
+    keystone_application_credential_secret: str = option(
+        "", "The secret of keystone_application_credential_id.", is_secret=True
+    )
+    keystone_user: str = option("", "The name of the user that the service itself asks Keystone as.")
+    keystone_password: str = option("", "The password of keystone_user.", is_secret=True)
+    keystone_user_domain: str = option("Default", "The name of the domain of keystone_user.")
+    keystone_project: str = option(
+        "service", "The name of the project that keystone_user has its role in; nothing means the whole system."
+    )
+    keystone_project_domain: str = option("Default", "The name of the domain of keystone_project.")
+    keystone_ca_file: str = option(
+        "", "A file of certificates that sign Keystone's own, in place of those that the machine trusts."
+    )
+    keystone_seconds_max: float = option(
+        5.0, "The time that Keystone has for an answer; later, requests are answered 503.", minimum=0.1, maximum=60
+    )
+    keystone_pause_seconds: float = option(
+        5.0,
+        "How long Keystone is not asked after it did not answer; requests with tokens that are not known are answered "
+        "503 meanwhile.",
+        minimum=0.1,
+        maximum=300,
+    )
+    keystone_cache_seconds: float = option(
+        60.0,
+        "How long what Keystone said of a token is believed: a revoked token is refused after that time at the latest.",
+        minimum=1,
+        maximum=3600,
+    )
+    keystone_service_roles: tuple[str, ...] = option(
+        ("service",), "The roles of which a token in X-Service-Token must have one."
+    )
+
+    def require_keystone(self) -> None:
+        """Raise SettingsError unless all that the scheme keystone needs is there."""
+        require("keystone_url", self.keystone_url, "keystone")
+        if self.keystone_application_credential_id:
+            needed = {"keystone_application_credential_secret": self.keystone_application_credential_secret}
+        else:
+            needed = {"keystone_user": self.keystone_user, "keystone_password": self.keystone_password}
+        for name, value in needed.items():
+            require(name, value, "keystone")
+        require_authorities("keystone_ca_file", self.keystone_ca_file)
+
+
+@dataclass(frozen=True)
 class OidcOptions:
     """Which access tokens are believed, and what they say."""
 

@@ -20,10 +20,18 @@ from ullage.settings import Settings
 
 __all__ = ["SCHEMES", "NoAuth2", "NotIdentified", "Scheme", "Schemes", "schemes_for"]
 
+
+def _keystone(settings: Settings, service: Service) -> Scheme:
+    from ullage.api.auth.keystone import Keystone  # its HTTP client takes 20 MB and a tenth of a second
+
+    return Keystone(settings)
+
+
 SCHEMES: Mapping[str, Callable[[Settings, Service], Scheme]] = {
     "noauth2": lambda settings, service: NoAuth2(),
     "tokens": lambda settings, service: Tokens(partial(tokens.find, service), settings.token_seconds_max),
     "oidc": lambda settings, service: Oidc(settings),
+    "keystone": _keystone,
 }
 """The name that the setting `auth` takes -> how the scheme is made."""
 
