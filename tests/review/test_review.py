@@ -30,7 +30,6 @@ SAMPLE = Report.of(
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "ullage.db"
     assert ullage("db", "upgrade", "--database", f"sqlite:///{path}").returncode == 0
-    path.chmod(0o600)
     return path
 
 
@@ -121,6 +120,16 @@ def test_rules_that_let_in_more_are_found(file: Path, tmp_path: Path) -> None:
     assert found.widened_rules == ("placement:allocations:list",)
     policy.write_text("- no rules")
     assert "policy_file" in deployment(settings, None, None).policy_problem
+
+
+def test_files_beside_the_database_are_looked_at(file: Path) -> None:
+    connection = sqlite3.connect(file)
+    connection.execute("PRAGMA user_version = 1")  # so that there is something in it
+    Path(f"{file}-wal").chmod(0o644)
+    found = deployment(Settings(database=f"sqlite:///{file}"), None, None)
+    connection.close()
+    modes = {Path(each.path).name.removeprefix(file.name): each.mode for each in found.files}
+    assert modes == {"": 0o600, "-wal": 0o644, "-shm": 0o600}
 
 
 def test_what_is_no_database_is_said_to_be_unreadable(tmp_path: Path) -> None:

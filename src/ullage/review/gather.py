@@ -93,7 +93,9 @@ def _sqlite_file(url: str) -> Path | None:
 
 
 def _files(settings: Settings, config: Path | None) -> list[FileFacts]:
-    named = [("database", _sqlite_file(settings.database)), ("configuration", config)]
+    database = _sqlite_file(settings.database)
+    beside = () if database is None else (Path(f"{database}-wal"), Path(f"{database}-shm"))
+    named = [("database", database), *(("database", each) for each in beside), ("configuration", config)]
     named.append(("database_file", Path(settings.database_file) if settings.database_file else None))
     named.append(("key", Path(settings.tls_key) if settings.tls_key else None))
     found = []

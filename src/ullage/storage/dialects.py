@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Delete,
+    Engine,
     FromClause,
     Insert,
     Select,
@@ -25,6 +27,7 @@ from sqlalchemy import (
     Update,
     any_,
     bindparam,
+    event,
     func,
     literal,
     make_url,
@@ -80,6 +83,11 @@ class Sqlite(Dialect):
         if not folder.is_dir():
             raise StorageUnavailable(f"The folder {folder} of the database file does not exist")
 
+    def engine(self, url: URL, pool_size: int, *, writes: bool = False) -> Engine:
+        engine = super().engine(url, pool_size, writes=writes)
+        event.listen(engine, "do_connect", lambda *_: _make_private(str(url.database)))
+        return engine
+
     def connect_arguments(self, url: URL, *, writes: bool) -> dict[str, Any]:
         return {"isolation_level": None, "timeout": LOCK_SECONDS_MAX, "check_same_thread": False}
 
@@ -114,6 +122,15 @@ class Sqlite(Dialect):
 
     def update_statement(self, table: Table, wanted: Sequence[Column[Any]], changed: Sequence[Column[Any]]) -> Update:
         return bulk.update_where(table, wanted, changed, bulk.bound([*wanted, *changed]))
+
+
+def _make_private(file: str) -> None:
+    """Make a database file that is not there yet, for its owner alone; SQLite gives the files beside it the same mode.
+
+    It is not opened for that: to close it would take away the locks that other connections of this process have on it.
+    """
+    with suppress(OSError):  # it is there, or SQLite tells what hinders it
+        os.mknod(os.path.realpath(file), 0o600)
 
 
 class Postgresql(Dialect):
