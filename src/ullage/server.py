@@ -58,7 +58,7 @@ def serve(settings: Settings) -> None:
     _require_free(settings.host, settings.port)
     _prepare(settings)
     certificate = Certificate.of(settings)
-    Policy(settings)  # a file without sense must stop the start, not worker after worker
+    Policy(settings).tell_faults()  # a file without sense must stop the start, not worker after worker
     connections_max = _connections(settings.connections_max)
     pauses = Pauses()
     while True:

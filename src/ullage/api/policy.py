@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from oslo_config import cfg
 from oslo_policy import opts, policy
 
 from ullage.api.http import Identity, WouldWait
+from ullage.api.policy_faults import circle, faults
 from ullage.api.policy_rules import BASE, RULES, Rule
 from ullage.model.errors import NotPermitted
 from ullage.settings import Settings, SettingsError
@@ -77,6 +78,26 @@ class Policy:
                 rules.decisions[question] = decision
         return decision
 
+    @property
+    def checks(self) -> Mapping[str, Any]:
+        """Rule -> the check that decides it now; its text is `str`."""
+        return self._rules.enforcer.rules  # type: ignore[no-any-return]  # oslo.policy says not what it is
+
+    @property
+    def in_file(self) -> Mapping[str, Any]:
+        """The rules that the file says anew."""
+        return self._rules.enforcer.file_rules  # type: ignore[no-any-return]  # oslo.policy says not what it is
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What is odd about the file, and in force all the same; each a sentence."""
+        return faults(self.checks, self.in_file)
+
+    def tell_faults(self) -> None:
+        """Write that into the log."""
+        for fault in self.faults:
+            LOG.warning("policy_file: %s", fault)
+
     def confinement(self, rule: str, identity: Identity, *, may_wait: bool = True) -> Confinement | None:
         """What holds an asker to its own; None for one that may do this to everybody's."""
         if self.allows(rule, identity, (ELSEWHERE, ELSEWHERE), may_wait=may_wait):
@@ -92,6 +113,7 @@ class Policy:
             if self._settings.policy_file and _stamp(self._settings.policy_file) != self._rules.stamp:
                 self._rules = self._load()
                 LOG.info("policy_file has changed and is in force")
+                self.tell_faults()
         except (SettingsError, OSError) as trouble:
             LOG.error("policy_file has changed, and its rules are not taken: %s", trouble)
         finally:
@@ -108,6 +130,8 @@ class Policy:
             raise SettingsError(
                 f"option policy_file: {path!r} is not accepted. Accepted: a YAML or JSON file of rules by name."
             ) from trouble
+        if met := circle(enforcer.rules):
+            raise SettingsError(f"option policy_file: rules refer to each other in a circle: {', '.join(met)}.")
         asks_others = any("http:" in str(check) or "https:" in str(check) for check in enforcer.rules.values())
         return _Rules(enforcer, stamp, asks_others)
 
@@ -158,6 +182,8 @@ def _stamp(path: str) -> _Stamp:
 
 def _enforcer(settings: Settings) -> Any:
     """Rules of the file over the defaults. It reads the file here and never again."""
+    for name in ("oslo_policy.policy", "oslo_policy._parser"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what they warn of, and with tracebacks, `faults` tells
     options = cfg.ConfigOpts()
     options([], project="ullage", default_config_files=[], default_config_dirs=[])
     opts.set_defaults(options)

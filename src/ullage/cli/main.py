@@ -44,6 +44,10 @@ audit_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look 
 app.add_typer(audit_app, name="audit")
 app.add_typer(tokens.app, name="token")
 
+policy_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at the policy rules.")
+app.add_typer(policy_app, name="policy")
+POLICY_OPTIONS = ("policy_file", "enforce_scope", "enforce_new_defaults")
+
 
 def serve(chosen: Settings) -> None:
     """Answer requests until told to stop.
@@ -230,6 +234,32 @@ def show_audit(
     for entry in audit_entries(settings(database=database).database, *between):
         if trail.is_wanted(entry, subject, user):
             output.say(trail.as_json(entry) if json else trail.as_text(entry))
+
+
+def show_policy(chosen: Settings, config: Path | None, rule: str | None, as_json: bool) -> None:
+    """Show who may do what: every policy rule as it is in force, what it replaces, and which routes ask it.
+
+    Takes the options of the service that choose its rules. What the file says that cannot be meant (a rule that no
+    route asks, a reference to a rule that there is not) is told, and the exit status is 1 then.
+
+    \b
+        ullage policy show --policy-file /etc/ullage/policy.yaml
+        ullage policy show --rule placement:usages
+    """
+    from ullage.cli.policy import show  # oslo.policy takes half a second to import
+
+    if not show(chosen, rule, as_json=as_json):
+        raise typer.Exit(FAILED)
+
+
+policy_app.command("show")(
+    with_setting_options(
+        show_policy,
+        POLICY_OPTIONS,
+        rule=(Annotated[str | None, typer.Option("--rule", metavar="NAME", help="This rule alone.")], None),
+        as_json=(Annotated[bool, typer.Option("--json", help="One JSON object a line.")], False),
+    )
+)
 
 
 @app.command("version")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,10 +47,13 @@ def settings(config: Path | None = None, **given: Any) -> Settings:
         raise Trouble(str(error)) from None
 
 
-def with_setting_options(command: Callable[..., None], **more: tuple[Any, Any]) -> Callable[..., None]:
-    """A function for Typer that takes every setting as an option and calls `command` with the settings made of them.
+def with_setting_options(
+    command: Callable[..., None], names: Iterable[str] = OPTIONS, **more: tuple[Any, Any]
+) -> Callable[..., None]:
+    """A function for Typer that takes settings as options and calls `command` with the settings made of them.
 
-    `more`: further options by name, each (annotation, default); with any, `command` is given them and `config` too.
+    `names`: the settings that it takes. `more`: further options by name, each (annotation, default); with any,
+    `command` is given them and `config` too.
     """
 
     def run(config: Path | None = None, **given: Any) -> None:
@@ -59,7 +62,7 @@ def with_setting_options(command: Callable[..., None], **more: tuple[Any, Any]) 
 
     config_option = Annotated[Path | None, typer.Option("--config", metavar="FILE", help=CONFIG_HELP)]
     annotations: dict[str, Any] = {"config": config_option} | {
-        name: Annotated[_kind(about), _typer_option(name, about)] for name, about in OPTIONS.items()
+        name: Annotated[_kind(OPTIONS[name]), _typer_option(name, OPTIONS[name])] for name in names
     }
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [inspect.Parameter(name, keyword, default=None, annotation=kind) for name, kind in annotations.items()]
