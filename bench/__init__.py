@@ -1,7 +1,7 @@
 """Side by side with the reference service: `make bench`, or `python -m bench --help`.
 
     __main__    the command line; the last line it prints is for scripts
-    rows        the table: every row that can be measured, with its world, question and goal
+    row, rows   what a row is; the table of all that can be measured, each with its world, question and goal
     run         goes through the rows within the time there is, and keeps what each gave
     pace        how long a full and a quick run give to each thing; the alarm that ends what takes longer
     worlds      fleets by name, made the same every time
@@ -11,7 +11,7 @@
     filling     a world straight into the reference's tables
     client      one question after the other on one connection: median and 99th percentile
     load        many clients at once: wrk with the scripts in lua/, and pgbench
-    questions, claims, setting_up, starting      what the kinds of rows do
+    questions, claims, fresh, setting_up, starting, identity      what the kinds of rows do
     goals       whether a figure reached what the design asks
     report      latest.json, the table, docs/performance.md
     plots       lines on logarithmic axes, as SVG

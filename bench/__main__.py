@@ -18,7 +18,8 @@ from bench import ROOT, machine, report
 from bench.arena import Place
 from bench.context import Context
 from bench.pace import FULL, QUICK
-from bench.rows import ROWS, Row
+from bench.row import Row
+from bench.rows import ROWS
 from bench.run import run
 
 IN_MEMORY = ("tmpfs", "ramfs")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -105,6 +105,13 @@ class Loaded(NamedTuple):
     """What `ullage load` took, the start and the end of its process included; the schema was there."""
 
 
+class Running(NamedTuple):
+    form: tuple[int, int]
+    """How many hosts, and how many workers each has."""
+    services: tuple[Service, ...]
+    stack: ExitStack
+
+
 class Arena:
     """A world in a database of each service's own, on the same server."""
 
@@ -113,7 +120,7 @@ class Arena:
         self.world = world
         self.database = database
         self._urls: dict[str, str] = {}
-        self._running: dict[str, tuple[int, Service, ExitStack]] = {}
+        self._running: dict[str, Running] = {}
 
     @cached_property
     def loaded(self) -> Loaded:
@@ -133,22 +140,26 @@ class Arena:
 
     def ullage(self, workers: int = 1) -> Service:
         """Ullage with so many workers, with its snapshots made: it has answered one search."""
+        return self.hosts(1, workers)[0]
+
+    def hosts(self, count: int, workers: int = 1) -> tuple[Service, ...]:
+        """So many `ullage serve` over the one database, each with so many workers, with their snapshots made."""
         running = self._running.get("ullage")
-        if running is not None and running[0] == workers:
-            return running[1]
+        if running is not None and running.form == (count, workers):
+            return running.services
         self.stop("ullage")
-        return self._keep("ullage", workers, self._ullage(workers))
+        return self._keep("ullage", (count, workers), [self._ullage(workers) for _ in range(count)])
 
     def reference(self) -> Service:
         """The reference with the world in its tables."""
         running = self._running.get("reference")
-        return running[1] if running else self._keep("reference", 0, self._reference())
+        return (running.services if running else self._keep("reference", (1, 0), [self._reference()]))[0]
 
     def stop(self, name: str) -> None:
         """End a service; what it was doing is forgotten."""
         running = self._running.pop(name, None)
         if running is not None:
-            running[2].close()
+            running.stack.close()
 
     def stop_reference(self) -> None:
         """End the reference in the middle of an answer, and what the database does for it."""
@@ -159,7 +170,7 @@ class Arena:
     def settle_reference(self) -> None:
         """Wait until the reference has done with requests whose askers are gone; end it if that takes long."""
         running = self._running.get("reference")
-        if running is not None and not running[1].is_idle_within(SETTLE_SECONDS):
+        if running is not None and not running.services[0].is_idle_within(SETTLE_SECONDS):
             self.stop_reference()
 
     def close(self) -> None:
@@ -178,12 +189,12 @@ class Arena:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         return None if done.returncode == 0 else (done.stdout + done.stderr)[-500:]
 
-    def hosts_file(self, count: int | None = None) -> Path:
-        """A file with the uuids of the first `count` hosts (of all), one a line."""
+    def hosts_file(self, count: int | None = None, *, but: str = "") -> Path:
+        """A file with the uuids of the first `count` hosts (of all), one a line; one of them may be left out."""
         count = count or worlds.provider_count(self.world)
-        path = self.place.folder / f"{count}.uuids"
+        path = self.place.folder / f"{count}-but-{but}.uuids"
         if not path.exists():
-            path.write_text("".join(f"{uuid}\n" for uuid in worlds.host_uuids(count)))
+            path.write_text("".join(f"{uuid}\n" for uuid in worlds.host_uuids(count) if uuid != but))
         return path
 
     @contextmanager
@@ -205,11 +216,13 @@ class Arena:
         with processes.reference(self._urls["reference"], folder) as service:
             yield service
 
-    def _keep(self, name: str, workers: int, starting: contextlib.AbstractContextManager[Service]) -> Service:
-        stack = ExitStack()
-        service = stack.enter_context(starting)
-        self._running[name] = (workers, service, stack)
-        return service
+    def _keep(
+        self, name: str, form: tuple[int, int], starting: Sequence[contextlib.AbstractContextManager[Service]]
+    ) -> tuple[Service, ...]:
+        with ExitStack() as stack:  # what is started already ends if the next one does not start
+            services = tuple(stack.enter_context(each) for each in starting)
+            self._running[name] = Running(form, services, stack.pop_all())
+        return services
 
 
 def new_run() -> str:

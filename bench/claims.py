@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from bench import load, worlds
 from bench.arena import Arena, new_run
@@ -13,7 +14,7 @@ from bench.client import Answer, Client, Timing, timed
 from bench.context import Context
 from bench.load import Load, wrk
 from bench.results import Figures, Result
-from bench.rows import Row
+from bench.row import Row
 
 SETTLE_SECONDS = 0.5
 CONSUMERS = 10
@@ -47,9 +48,9 @@ def mixed(context: Context, row: Row, result: Result) -> None:
 def searches(context: Context, row: Row, result: Result) -> None:
     """The same search by many clients."""
     arena = context.arena(row)
-    service = arena.ullage(row.workers)
-    wrk(service.url, "questions", row.clients, context.pace.warm_up, [row.path])
-    _note(result, wrk(service.url, "questions", row.clients, context.pace.load, [row.path]), 1)
+    url, *others = (service.url for service in arena.hosts(row.hosts, row.workers))
+    wrk(url, "questions", row.clients, context.pace.warm_up, [row.path], others=others)
+    _note(result, wrk(url, "questions", row.clients, context.pace.load, [row.path], others=others), 1)
     result.floor = _static_search(context, row, "questions", [])
     if row.has_reference:
         taken = wrk(arena.reference().url, "questions", row.clients, context.pace.reference_searches, [row.path])
@@ -65,7 +66,7 @@ def lone(context: Context, row: Row, result: Result) -> None:
     result.ullage = _lone(arena, arena.ullage(row.workers).url, row, pace.question, pace.samples_max)
     if result.ullage["refused"]:
         result.fail(f"{result.ullage['refused']} claims were not answered 2xx")
-    _check(arena, result)
+    check(arena, result)
     if row.has_reference:
         try:
             theirs = _lone(arena, arena.reference().url, row, pace.reference_question, pace.reference_samples_max)
@@ -86,10 +87,10 @@ def _both(
 ) -> None:
     """Load both services with a script whose arguments are `before`, a run's number, and `after`."""
     arena, pace = context.arena(row), context.pace
-    url = arena.ullage(row.workers).url
-    wrk(url, script, row.clients, pace.warm_up, [*before, new_run(), *after])
-    _note(result, wrk(url, script, row.clients, pace.load, [*before, new_run(), *after]), each)
-    _check(arena, result)
+    url, *others = (service.url for service in arena.hosts(row.hosts, row.workers))
+    wrk(url, script, row.clients, pace.warm_up, [*before, new_run(), *after], others=others)
+    _note(result, wrk(url, script, row.clients, pace.load, [*before, new_run(), *after], others=others), each)
+    check(arena, result)
     if row.has_reference:
         url = arena.reference().url
         seconds = pace.reference_searches if row.path else pace.load
@@ -112,7 +113,8 @@ def _reference_figures(taken: Load, each: int, seconds: int) -> Figures:
     return figures if taken.rate else figures | {"value": None, "not_within": seconds}
 
 
-def _check(arena: Arena, result: Result) -> None:
+def check(arena: Arena, result: Result) -> None:
+    """Fail the row if `ullage check` finds a breach."""
     complaint = arena.check()
     if complaint is not None:
         result.fail(f"`ullage check`: {complaint}")
@@ -126,7 +128,7 @@ def _static_floor(context: Context, row: Row, arguments: list[str]) -> Figures:
 
 def _static_search(context: Context, row: Row, script: str, arguments: list[str]) -> Figures:
     """The floor of a load with searches: the answer's bytes, as they are."""
-    with Client(context.arena(row).ullage(row.workers).url, context.pace.given) as client:
+    with Client(context.arena(row).hosts(row.hosts, row.workers)[0].url, context.pace.given) as client:
         body = client.ask("GET", row.path).body
     (context.place.static_folder / row.name).write_bytes(body)
     taken = wrk(context.place.static.url, script, row.clients, context.pace.warm_up, [*arguments, f"/{row.name}"])
@@ -139,19 +141,24 @@ def _lone(arena: Arena, url: str, row: Row, seconds: float, samples_max: int) ->
     return asked.figures() | {"refused": asked.refused}
 
 
+def claim_of(amounts: Mapping[str, Mapping[str, int]], generation: int | None = None) -> dict[str, Any]:
+    """The body of a claim of so much by provider and class; a consumer that is there has a generation."""
+    return {
+        "allocations": {provider: {"resources": dict(each)} for provider, each in amounts.items()},
+        "consumer_generation": generation,
+        "project_id": "p",
+        "user_id": "u",
+        "consumer_type": "INSTANCE",
+    }
+
+
 def _claim_one_by_one(client: Client, arena: Arena, seconds: float, samples_max: int) -> Timing:
     run, numbers = new_run(), itertools.count(1)
     uuids = worlds.host_uuids(worlds.provider_count(arena.world))
 
     def claim() -> Answer:
         number = next(numbers)
-        body = {
-            "allocations": {uuids[number * 7919 % len(uuids)]: {"resources": {"VCPU": 1, "MEMORY_MB": 256}}},
-            "consumer_generation": None,
-            "project_id": "p",
-            "user_id": "u",
-            "consumer_type": "INSTANCE",
-        }
+        body = claim_of({uuids[number * 7919 % len(uuids)]: {"VCPU": 1, "MEMORY_MB": 256}})
         return client.ask("PUT", f"/allocations/{run}-0000-4000-8000-{number:012x}", body)
 
     return timed(claim, seconds, samples_max)
@@ -163,10 +170,6 @@ def _searching(url: str, row: Row) -> Iterator[None]:
     if not row.clients:
         yield
         return
-    searching = load.start_wrk(url, "questions", row.clients, [row.path])
-    try:
+    with load.background(url, "questions", row.clients, [row.path]):
         time.sleep(SETTLE_SECONDS)
         yield
-    finally:
-        searching.terminate()
-        searching.wait()

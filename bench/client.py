@@ -59,6 +59,12 @@ class Timing:
     refused: int
     last: Answer
 
+    @classmethod
+    def of(cls, taken: Sequence[float], refused: int, last: Answer) -> Timing:
+        """From milliseconds, one for each answer, in order. The first answer warms up, unless it is the only one."""
+        counted = taken[1:] or taken
+        return cls(statistics.median(counted), percentile(counted, 0.99), len(counted), refused, last)
+
     def figures(self) -> dict[str, Any]:
         """As a result keeps it."""
         return {"value": self.median, "median": self.median, "p99": self.p99, "samples": self.samples}
@@ -83,5 +89,4 @@ def timed(ask: Callable[[], Answer], seconds: float, samples_max: int) -> Timing
         refused += not 200 <= answer.status < 300
         if ended >= until or len(taken) > samples_max:
             break
-    counted = taken[1:] or taken
-    return Timing(statistics.median(counted), percentile(counted, 0.99), len(counted), refused, answer)
+    return Timing.of(taken, refused, answer)

@@ -11,7 +11,7 @@ from bench.arena import Arena, Place
 from bench.databases import Postgresql
 from bench.pace import Pace
 from bench.results import Figures, Result
-from bench.rows import Row, number_of
+from bench.row import Row, number_of
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.results import Figures, Result
-from bench.rows import Goal, Row
+from bench.row import Goal, Row
 
 LESS_IS_BETTER = frozenset({"ms", "us", "s", "MiB"})
 

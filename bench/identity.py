@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from bench.context import Context
 from bench.results import Result
-from bench.rows import Row
+from bench.row import Row
 from ullage.api.auth import Schemes
 from ullage.api.auth.noauth2 import NoAuth2
 from ullage.api.auth.tokens import Tokens

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from bench.databases import port
 
@@ -38,23 +42,54 @@ class Load:
         return found | {"refused": self.refused} | ({"broken": self.broken} if self.broken else {})
 
 
-def wrk(url: str, script: str, clients: int, seconds: int, arguments: Sequence[str], threads: int = 1) -> Load:
-    """Load a service for so many seconds with a script of lua/."""
-    command = _command(url, script, clients, seconds, arguments, threads)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    found = re.search(r"^RESULT (.*)$", done.stdout, re.MULTILINE)
+def wrk(
+    url: str,
+    script: str,
+    clients: int,
+    seconds: int,
+    arguments: Sequence[str],
+    threads: int = 1,
+    others: Sequence[str] = (),
+) -> Load:
+    """Load a service for so many seconds with a script of lua/; with `others`, as many of the clients ask each."""
+    hosts = [url, *others]
+    command = _command(url, script, clients, seconds, arguments, max(threads, len(hosts)))
+    ports = {"BENCH_PORTS": ",".join(str(urlsplit(each).port) for each in hosts)} if others else {}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | ports)
+    return _said(done.stdout, done.stderr)
+
+
+class Background:
+    """A load that goes on until it is ended."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def end(self) -> Load:
+        """End it; what it gave until now."""
+        self._process.send_signal(signal.SIGINT)
+        return _said(*self._process.communicate())
+
+
+@contextmanager
+def background(url: str, script: str, clients: int, arguments: Sequence[str]) -> Iterator[Background]:
+    """Load a service beside what the block does, at the longest until it ends."""
+    command = _command(url, script, clients, ENDLESS_SECONDS, arguments, 1)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield Background(process)
+        finally:
+            process.terminate()
+
+
+def _said(output: str, errors: str) -> Load:
+    found = re.search(r"^RESULT (.*)$", output, re.MULTILINE)
     if found is None:
-        raise RuntimeError(f"wrk said nothing of use: {done.stdout[-500:]} {done.stderr[-500:]}")
+        raise RuntimeError(f"wrk said nothing of use: {output[-500:]} {errors[-500:]}")
     said = json.loads(found[1])
     good = said["answers"] - said["refused"]
     rate = good / (said["microseconds"] / 1e6)
     return Load(rate, said["median_us"] / 1000, said["p99_us"] / 1000, said["answers"], said["refused"], said["broken"])
-
-
-def start_wrk(url: str, script: str, clients: int, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
-    """The same without an end; whoever starts it ends it."""
-    command = _command(url, script, clients, ENDLESS_SECONDS, arguments, 1)
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _command(url: str, script: str, clients: int, seconds: int, arguments: Sequence[str], threads: int) -> list[str]:

@@ -9,8 +9,9 @@ from html import escape
 
 from bench.goals import value_of, verdict
 from bench.results import Result
-from bench.rows import CLIENTS, ROWS, Row
-from bench.rows import NAMES as DATABASE_NAMES
+from bench.row import CLIENTS, Row
+from bench.row import NAMES as DATABASE_NAMES
+from bench.rows import ROWS
 
 WIDTH, HEIGHT = 860, 520
 LEFT, RIGHT, TOP, BOTTOM = 80, 230, 50, 60

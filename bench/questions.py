@@ -8,7 +8,7 @@ from bench.arena import READY_SECONDS, Arena
 from bench.client import Answer, Client, Timing, timed
 from bench.context import Context
 from bench.results import Figures, Result
-from bench.rows import Row
+from bench.row import Row
 
 LISTS = ("allocation_requests", "resource_providers")
 

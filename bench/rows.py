@@ -3,65 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from bench.row import CLIENTS, DATABASES, NAMES, WORKERS, Goal, Row, number_of
 from bench.worlds import aggregate_uuid, provider_count
 
-DATABASES = ("sqlite", "postgresql", "mariadb")
-NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mariadb": "MariaDB"}
-CLIENTS = (1, 4, 16, 64)
-WORKERS = {("postgresql", 64): 2, ("mariadb", 16): 2, ("mariadb", 64): 2}
-"""By database and clients that claim: as many workers as there are cores, where that serves better than one."""
 LARGE = 100_000
 """Providers of a world that takes long to load."""
-SECTIONS = (
-    "Search",
-    "Claims",
-    "Searches and claims together",
-    "Setting up and loading",
-    "Start and memory",
-    "Who asks",
-    "More workers",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Goal:
-    """What the design says Ullage must reach and aims at: figures, or multiples of the figure of `of`."""
-
-    must: float
-    aim: float | None = None
-    of: str = ""
-    """Empty, "floor", "reference", or the name of another row whose figure for Ullage is meant."""
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One thing to measure on one world in one database."""
-
-    name: str
-    kind: str
-    section: str
-    shape: str
-    """Which shape of the design this is an instance of."""
-    title: str
-    world: str
-    database: str = "mariadb"
-    unit: str = "ms"
-    path: str = ""
-    """The question, if there is one."""
-    clients: int = 1
-    workers: int = 1
-    """Ullage's; the reference always has 2 processes with 4 threads each."""
-    goal: Goal | None = None
-    has_reference: bool = True
-    stands_for: str = ""
-    """Without a reference: the row whose outcome for the reference holds here all the more."""
-    is_quick: bool = False
-    seconds: float = 200.0
-    """After so many a row is given up, loading and starting included."""
 
 
 def candidates(limit: int | None, words: Mapping[str, str]) -> str:
@@ -80,11 +29,6 @@ def groups(count: int, resources: str, limit: int, policy: str = "none", more: M
     """A question of so many granular groups that ask alike."""
     asked = {f"resources{number}": resources for number in range(1, count + 1)}
     return candidates(limit, {**(more or {}), **asked, "group_policy": policy})
-
-
-def number_of(count: int, thing: str) -> str:
-    """Such as "1 client" and "4 clients"."""
-    return f"{count:,} {thing}{'s' if count > 1 else ''}"
 
 
 def _search(name: str, shape: str, title: str, world: str, path: str, **more: Any) -> Row:
@@ -212,6 +156,31 @@ def _together() -> Iterator[Row]:
         yield Row(name, "lone", section, "lone claim", title, "flat-10000", path=FLAT, clients=clients, is_quick=True)
 
 
+def _fresh() -> Iterator[Row]:
+    """Searches beside claims at full rate: in the worker that decides the claims, and in one on another host."""
+    for count, must, aim in ((10_000, 5, 2), (100_000, 15, 6)):
+        for database in ("sqlite", "postgresql"):
+            searched = f"{count:,} providers, limit 10, {NAMES[database]}, beside 16 clients that claim"
+            for name, hosts, where in (("beside", 1, "in the same worker"), ("fresh", 2, "through another host")):
+                yield Row(
+                    f"{name}-{count}-{database}",
+                    "fresh",
+                    "Searches and claims together",
+                    "freshness",
+                    f"{searched} {where}",
+                    f"flat-{count}",
+                    database,
+                    path=FLAT,
+                    clients=16,
+                    hosts=hosts,
+                    goal=Goal(must, aim),
+                    has_reference=hosts == 1,
+                    stands_for=f"beside-{count}-{database}",
+                    is_quick=hosts == 2 and count == 10_000 and database == "sqlite",
+                    seconds=400.0,
+                )
+
+
 def _setting_up() -> Iterator[Row]:
     section = "Setting up and loading"
     yield Row(
@@ -298,39 +267,51 @@ def _starting() -> Iterator[Row]:
 
 
 def _workers() -> Iterator[Row]:
-    section = "More workers"
-    for workers in (1, 2):
-        yield Row(
-            f"searches-{workers}",
-            "searches",
-            section,
-            "scale-out",
-            f"searches, 10,000 providers, 16 clients, {number_of(workers, 'worker')}",
-            "flat-10000",
-            unit="searches/s",
-            path=FLAT,
-            clients=16,
-            workers=workers,
-            has_reference=workers == 1,
-            stands_for="searches-1",
-            is_quick=workers == 1,
-        )
-    for database in ("postgresql", "mariadb", "sqlite"):
-        for workers in (1, 2):
+    """One worker, two on one host, and two hosts with one each, over the same database."""
+    section = "More workers and hosts"
+    for database in ("mariadb", "postgresql"):
+        for name, more in _forms():
             yield Row(
-                f"claims-{database}-workers-{workers}",
+                f"searches-{database}-{name}",
+                "searches",
+                section,
+                "scale-out" if more["hosts"] == 1 else "several hosts",
+                f"searches, 10,000 providers, {NAMES[database]}, 16 clients, {_said(**more)}",
+                "flat-10000",
+                database,
+                "searches/s",
+                FLAT,
+                16,
+                has_reference=(database, name) == ("mariadb", "workers-1"),
+                stands_for="searches-mariadb-workers-1",
+                is_quick=(database, name) == ("mariadb", "workers-1"),
+                **more,
+            )
+    for database in ("postgresql", "mariadb", "sqlite"):
+        for name, more in _forms():
+            yield Row(
+                f"claims-{database}-{name}",
                 "claims",
                 section,
-                "scale-out",
-                f"claims, {NAMES[database]}, 64 clients, {number_of(workers, 'worker')}",
+                "scale-out" if more["hosts"] == 1 else "several hosts",
+                f"claims, {NAMES[database]}, 64 clients, {_said(**more)}",
                 "roomy-1000",
                 database,
                 "claims/s",
                 clients=64,
-                workers=workers,
                 has_reference=False,
                 stands_for=f"claims-{database}-64",
+                **more,
             )
+
+
+def _forms() -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, hosts, workers in (("workers-1", 1, 1), ("workers-2", 1, 2), ("hosts-2", 2, 1)):
+        yield name, {"hosts": hosts, "workers": workers}
+
+
+def _said(hosts: int, workers: int) -> str:
+    return f"{number_of(hosts, 'host')} with {number_of(workers, 'worker')}{' each' if hosts > 1 else ''}"
 
 
 ROWS: tuple[Row, ...] = (
@@ -340,6 +321,7 @@ ROWS: tuple[Row, ...] = (
     *_list(),
     *_claims(),
     *_together(),
+    *_fresh(),
     *_setting_up(),
     *_starting(),
     *_asking(),

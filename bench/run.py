@@ -6,11 +6,12 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 
-from bench import claims, goals, identity, machine, questions, setting_up, starting
+from bench import claims, fresh, goals, identity, machine, questions, setting_up, starting
 from bench.context import Context, Kind
 from bench.pace import Overdue, within
 from bench.results import Result
-from bench.rows import Row, in_order_of_arenas
+from bench.row import Row
+from bench.rows import in_order_of_arenas
 
 KINDS: dict[str, Kind] = {
     "question": questions.question,
@@ -19,6 +20,7 @@ KINDS: dict[str, Kind] = {
     "mixed": claims.mixed,
     "searches": claims.searches,
     "lone": claims.lone,
+    "fresh": fresh.fresh,
     "set up": setting_up.set_up,
     "load": setting_up.load,
     "start": starting.start,

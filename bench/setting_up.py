@@ -8,7 +8,7 @@ from bench.context import Context
 from bench.load import Load, wrk
 from bench.processes import Service
 from bench.results import Result
-from bench.rows import Row
+from bench.row import Row
 
 
 def set_up(context: Context, row: Row, result: Result) -> None:

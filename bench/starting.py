@@ -13,7 +13,7 @@ from bench.load import wrk
 from bench.processes import Service
 from bench.questions import ask
 from bench.results import Figures, Result
-from bench.rows import Row
+from bench.row import Row
 
 STARTS = 3
 MEBI = 1024.0

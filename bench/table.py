@@ -7,7 +7,8 @@ from typing import Any
 
 from bench.goals import Verdict, ratio, value_of, verdict
 from bench.results import Figures, Result
-from bench.rows import ROWS, SECTIONS, Row
+from bench.row import SECTIONS, Row
+from bench.rows import ROWS
 
 HEAD = (
     "row",

@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 
 from bench import ROOT, goals, plots, report, table, worlds
+from bench.client import Answer, Client
+from bench.fresh import Followed
 from bench.pace import Overdue, within
 from bench.results import Figures, Result
-from bench.rows import DATABASES, FLAT, ROWS, SECTIONS, Row, candidates, groups, in_order_of_arenas
+from bench.row import DATABASES, SECTIONS, Row
+from bench.rows import FLAT, ROWS, candidates, groups, in_order_of_arenas
 from bench.run import KINDS
 from ullage.cli import fleet
 from ullage.cli.expand import expand
@@ -35,6 +38,7 @@ SHAPES = [
     "hot provider",
     *(f"spread {clients}" for clients in (1, 4, 16, 64)),
     "lone claim",
+    "freshness",
     "multi-consumer",
     "provider set-up",
     "bulk load",
@@ -43,6 +47,7 @@ SHAPES = [
     "memory",
     "identity and policy",
     "scale-out",
+    "several hosts",
 ]
 
 
@@ -151,6 +156,41 @@ def test_a_full_fleet_has_one_host_in_twenty_with_room() -> None:
 def test_trees_have_the_shapes_that_their_rows_say() -> None:
     assert len(expand(fleet.from_data(worlds.fleet("numa-10"))).providers) == 70
     assert len(expand(fleet.from_data(worlds.fleet("wide-8"))).providers) == 9
+
+
+# How fresh searches are
+
+
+class Told(Client):
+    """A service in which one consumer holds something, and whose searches know of its claims `late` claims later."""
+
+    def __init__(self, late: int) -> None:
+        super().__init__("http://127.0.0.1:1", 1)
+        self.used = [5]
+        self._late = late
+        self._searches = 0
+
+    def ask(self, method: str, path: str, body: Any = None) -> Answer:
+        if method == "PUT":
+            assert body["consumer_generation"] == (len(self.used) - 1 or None)
+            self.used.append(5 + body["allocations"]["p"]["resources"]["VCPU"])
+            return Answer(204, b"")
+        return Answer(200, json.dumps({"usages": {"VCPU": self.used[-1]}}).encode())
+
+    def search(self) -> Answer:
+        self._searches += 1
+        used = self.used[-1] if self._searches % (self._late + 1) == 0 else self.used[-2]
+        return Answer(200, json.dumps({"provider_summaries": {"p": {"resources": {"VCPU": {"used": used}}}}}).encode())
+
+
+@pytest.mark.parametrize("late", [0, 1])
+def test_searches_that_do_not_show_an_acknowledged_claim_are_counted(late: int) -> None:
+    service = Told(late)
+    followed = Followed(service, "p")
+    followed.follow(service.search, 0.02)
+    assert followed.shown
+    assert len(followed.taken) == len(followed.shown) + followed.stale
+    assert (followed.stale > 0) == (late > 0)
 
 
 # Goals

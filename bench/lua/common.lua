@@ -6,7 +6,14 @@ local headers = {
   ["OpenStack-API-Version"] = "placement 1.39",
 }
 
+-- With BENCH_PORTS ("8001,8002") each thread has its connections to the next of these ports.
+local hosts = {}
+
 function setup(thread)
+  if count == 0 then
+    for port in (os.getenv("BENCH_PORTS") or ""):gmatch("%d+") do hosts[#hosts + 1] = wrk.lookup("127.0.0.1", port)[1] end
+  end
+  if #hosts > 0 then thread.addr = hosts[count % #hosts + 1] end
   count = count + 1
   thread:set("number", count)
 end
