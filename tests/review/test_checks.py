@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 
-from ullage.review import checks
+from ullage.review import checks, versions
 from ullage.review.check import Check
-from ullage.review.deployment import Deployment, FileFacts, ServiceFacts
+from ullage.review.deployment import CertificateFacts, Deployment, FileFacts, ServiceFacts, TokenFacts
 from ullage.review.report import Area, Severity
 from ullage.settings import Settings
 from ullage.storage.privileges import DatabaseFacts
@@ -30,6 +31,9 @@ GOOD = Deployment(
     database=GOOD_DATABASE,
     service=GOOD_SERVICE,
     files=(FileFacts("configuration", "/etc/ullage.toml", 0o600, 0o755),),
+    certificates=(CertificateFacts("tls_certificate", "CN=ullage", days_left=50, life_days=90),),
+    tokens=(TokenFacts(1, is_admin=True, life_days=90, days_left=10),),
+    today=date(2026, 11, 24),
 )
 
 
@@ -45,8 +49,23 @@ def served(**facts: Any) -> Deployment:
     return replace(GOOD, service=replace(GOOD_SERVICE, **facts))
 
 
-def holding(mode: int, folder_mode: int = 0o755) -> Deployment:
-    return replace(GOOD, files=(FileFacts("key", "key.pem", mode, folder_mode),))
+def holding(mode: int, folder_mode: int = 0o755, *, is_secret: bool = True) -> Deployment:
+    return replace(GOOD, files=(FileFacts("key", "key.pem", mode, folder_mode, is_secret),))
+
+
+def certified(**facts: Any) -> Deployment:
+    return replace(GOOD, certificates=(*GOOD.certificates, replace(GOOD.certificates[0], **facts)))
+
+
+def with_token(**facts: Any) -> Deployment:
+    token = TokenFacts(2, is_admin=False, life_days=90, days_left=10)
+    return replace(GOOD, tokens=(token, replace(token, **facts)))
+
+
+def believing(scheme: str, **options: Any) -> Deployment:
+    keystone = {"keystone_url": "https://keystone", "keystone_user": "ullage", "keystone_password": "secret"}
+    issuer = {"oidc_issuer": "https://issuer", "oidc_audience": "ullage", "oidc_roles": ("ullage-admins=admin",)}
+    return chosen(**{"auth": scheme, **keystone, **issuer, **options})
 
 
 LOW, MEDIUM, HIGH, CRITICAL = Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL
@@ -66,9 +85,11 @@ BAD: list[tuple[str, Severity, Deployment]] = [
     ("ledger", CRITICAL, on_database(breaches=1)),
     ("audit-trail", HIGH, chosen(audit=False)),
     ("audit-trail", CRITICAL, on_database(audit_faults=1)),
+    ("audit-trail", MEDIUM, chosen(log_level="warning")),
     ("audit-trail", MEDIUM, on_database(may_rewrite_audit=True)),
     ("auth-schemes", CRITICAL, chosen(auth="noauth2", host="0.0.0.0", noauth2_anywhere=True)),
     ("auth-schemes", MEDIUM, chosen(auth="noauth2")),
+    ("auth-schemes", LOW, chosen(noauth2_anywhere=True)),
     ("forged-credentials", CRITICAL, served(status_without_credentials=200)),
     ("forged-credentials", CRITICAL, served(statuses_of_forgeries={"an unsigned token": 200})),
     ("forged-credentials", HIGH, served(statuses_of_forgeries={"a bare name": 200}, is_loopback=True)),
@@ -77,6 +98,7 @@ BAD: list[tuple[str, Severity, Deployment]] = [
     ("policy", HIGH, replace(GOOD, widened_rules=("placement:allocations:update",))),
     ("policy", LOW, replace(GOOD, widened_rules=("placement:traits:list",))),
     ("policy", HIGH, replace(GOOD, policy_problem="option policy_file: it has no sense.")),
+    ("policy", MEDIUM, replace(GOOD, policy_faults=("rule 'a' is unknown",))),
     ("policy", MEDIUM, chosen(enforce_scope=False)),
     ("policy", MEDIUM, chosen(enforce_new_defaults=False)),
     ("cors-origins", MEDIUM, chosen(cors_origins=("*",))),
@@ -85,12 +107,30 @@ BAD: list[tuple[str, Severity, Deployment]] = [
     ("file-modes", CRITICAL, holding(0o600, 0o777)),
     ("file-modes", HIGH, holding(0o644)),
     ("file-modes", LOW, holding(0o660)),
+    ("file-modes", CRITICAL, holding(0o646, is_secret=False)),
+    ("file-modes", LOW, holding(0o664, is_secret=False)),
+    ("api-tokens", MEDIUM, with_token(is_admin=True, life_days=3650)),
+    ("api-tokens", LOW, with_token(life_days=3650)),
+    ("api-tokens", LOW, chosen(token_seconds_max=300.0)),
+    ("oidc", MEDIUM, believing("oidc", oidc_leeway_seconds=300.0)),
+    ("oidc", MEDIUM, believing("oidc", oidc_keys_seconds=86400.0)),
+    ("oidc", LOW, believing("oidc", oidc_roles=())),
+    ("keystone", MEDIUM, believing("tokens,keystone", keystone_cache_seconds=3600.0)),
+    ("keystone", MEDIUM, believing("keystone", keystone_user="admin")),
+    ("database-version", HIGH, on_database(kind="mariadb", version="11.3.2")),
+    ("database-version", LOW, replace(GOOD, today=date(2027, 10, 1))),
+    ("database-version", HIGH, replace(GOOD, today=date(2027, 11, 12))),
+    ("certificates", HIGH, certified(days_left=-1.5)),
+    ("certificates", MEDIUM, certified(days_left=13.0)),
+    ("certificates", HIGH, certified(problem="it cannot be read")),
+    ("certificates", HIGH, certified(weakness="a key of 1024 bits")),
     ("command-line", HIGH, replace(GOOD, has_password_in_command=True)),
     ("libraries", MEDIUM, replace(GOOD, misfits=("granian 1.0",))),
     ("asker-bounds", LOW, chosen(asker_requests_at_once=0)),
     ("work-bounds", MEDIUM, chosen(search_work_max=1_000_000_000)),
     ("served-tls", HIGH, chosen(host="0.0.0.0")),
     ("served-tls", HIGH, served(is_https=False)),
+    ("served-tls", MEDIUM, served(distrust="certificate has expired")),
     ("database-tls", HIGH, on_database(is_encrypted=False)),
     ("database-tls", MEDIUM, on_database(verifies_server=False)),
 ]
@@ -129,3 +169,34 @@ def test_a_formatter_that_lets_secrets_through_is_caught() -> None:
 
 def test_a_file_in_a_private_folder_is_private() -> None:
     assert worst("file-modes", holding(0o644, 0o700)) is Severity.INFO
+
+
+def test_a_file_without_secrets_may_be_read() -> None:
+    assert worst("file-modes", holding(0o644, is_secret=False)) is Severity.INFO
+
+
+@pytest.mark.parametrize("scheme", ["oidc", "keystone", "keystone,oidc"])
+def test_a_sound_choice_of_who_is_believed_has_no_fault(scheme: str) -> None:
+    good = believing(scheme)
+    assert {worst(name, good) for name in ("oidc", "keystone", "api-tokens")} == {Severity.INFO}
+
+
+def test_a_certificate_that_is_made_anew_every_few_days_is_well() -> None:
+    assert worst("certificates", certified(days_left=4.0, life_days=6.0)) is Severity.INFO
+    assert worst("certificates", certified(days_left=1.0, life_days=6.0)) is MEDIUM
+
+
+def test_a_token_that_has_ended_harms_nobody() -> None:
+    assert worst("api-tokens", with_token(life_days=3650, days_left=-1)) is Severity.INFO
+
+
+@pytest.mark.parametrize("version", ["18.1", "19.0", "10.11.6"])
+def test_a_version_that_is_mended_or_newer_than_the_table_has_no_fault(version: str) -> None:
+    kind = "mariadb" if version.startswith("10.") else "postgresql"
+    assert worst("database-version", on_database(kind=kind, version=version)) is Severity.INFO
+
+
+def test_the_table_of_versions_holds_all_that_are_served_and_does_not_grow_old_unseen() -> None:
+    assert min(map(int, versions.ENDS["postgresql"])) == 15
+    assert min(tuple(map(int, each.split("."))) for each in versions.ENDS["mariadb"]) == (10, 11)
+    assert all(max(ends.values()) > versions.TABLE_OF for ends in versions.ENDS.values())

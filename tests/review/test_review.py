@@ -87,7 +87,8 @@ def test_a_service_that_is_not_there_is_a_trouble(file: Path) -> None:
 
 
 def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    assert deployment(Settings(database=f"sqlite:///{tmp_path}/none.db"), None, None).database is None
+    found = deployment(Settings(database=f"sqlite:///{tmp_path}/none.db"), None, None)
+    assert (found.database, found.tokens) == (None, None)
     assert not list(tmp_path.iterdir())
 
 
@@ -118,6 +119,8 @@ def test_rules_that_let_in_more_are_found(file: Path, tmp_path: Path) -> None:
     found = deployment(settings, None, None)
     assert found.opened_rules == ("placement:traits:list",)
     assert found.widened_rules == ("placement:allocations:list",)
+    policy.write_text('"placement:trait:list": "!"')
+    assert len(deployment(settings, None, None).policy_faults) == 1
     policy.write_text("- no rules")
     assert "policy_file" in deployment(settings, None, None).policy_problem
 
@@ -132,7 +135,32 @@ def test_files_beside_the_database_are_looked_at(file: Path) -> None:
     assert modes == {"": 0o600, "-wal": 0o644, "-shm": 0o600}
 
 
+def test_a_policy_file_that_others_can_write_is_caught(file: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("{}")
+    policy.chmod(0o646)
+    tmp_path.chmod(0o755)
+    arguments = ("review", "--database", f"sqlite:///{file}", "--policy-file", str(policy))
+    assert f"The policy_file file {policy} can be changed by everybody." in ullage(*arguments).stdout
+    policy.chmod(0o644)
+    assert ullage(*arguments).returncode == 0
+
+
+def test_tokens_are_counted_and_no_secret_of_theirs_is_shown(file: Path) -> None:
+    url = f"sqlite:///{file}"
+    made = ullage("token", "create", "--user", "root", "--role", "admin", "--days", "3650", "--database", url)
+    ullage("token", "create", "--user", "nova", "--role", "service", "--days", "90", "--database", url)
+    found = deployment(Settings(database=url), None, None).tokens
+    assert found is not None
+    assert [(each.number, each.is_admin, each.life_days) for each in found] == [(1, True, 3650), (2, False, 90)]
+    assert [each.days_left for each in found] == [3649, 89]
+    done = ullage("review", "--database", url)
+    assert "API token 1 of an admin holds for 3650 days." in done.stdout
+    assert made.stdout.strip() not in done.stdout
+
+
 def test_what_is_no_database_is_said_to_be_unreadable(tmp_path: Path) -> None:
     file = tmp_path / "spoilt.db"
     file.write_bytes(b"no database" * 100)
-    assert deployment(Settings(database=f"sqlite:///{file}"), None, None).database is None
+    found = deployment(Settings(database=f"sqlite:///{file}"), None, None)
+    assert (found.database, found.tokens) == (None, None)

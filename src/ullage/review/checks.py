@@ -9,7 +9,9 @@ from ullage import logs
 from ullage.review.bounds import AskerBounds, DatabaseEncryption, ServedEncryption, WorkBounds
 from ullage.review.check import NO_DATABASE, NO_URL, ROLE_REMEDY, Check, Saying
 from ullage.review.deployment import Deployment
+from ullage.review.identity import ApiTokens, Certificates, Issuer, Keystone
 from ullage.review.report import Area, Observation, Report, Severity
+from ullage.review.versions import DatabaseVersion
 
 
 def reviewed(deployment: Deployment) -> Report:
@@ -157,6 +159,9 @@ class AuditTrail(Check):
         database = deployment.database
         if not deployment.settings.audit:
             yield Severity.HIGH, "No audit trail is kept.", "Set audit = true."
+        elif deployment.settings.log_level in ("warning", "error"):
+            seen = "The heads of the audit trail do not reach the log: what is cut off its end does not show."
+            yield Severity.MEDIUM, seen, "Set log_level = info, and keep the log on another machine."
         if database is None:
             yield Severity.INFO, NO_DATABASE, ""
             return
@@ -176,6 +181,9 @@ class AuthSchemes(Check):
 
     def look(self, deployment: Deployment) -> Iterator[Saying]:
         schemes = deployment.settings.auth_schemes
+        if deployment.settings.noauth2_anywhere and not ("noauth2" in schemes and deployment.is_exposed):
+            remedy = "Set noauth2_anywhere = false."
+            yield Severity.LOW, "noauth2_anywhere is on: nothing but auth and host keeps everybody out.", remedy
         if "noauth2" not in schemes:
             yield Severity.INFO, f"Who asks is found out by {', '.join(schemes)}.", ""
         elif deployment.is_exposed:
@@ -219,6 +227,8 @@ class Rules(Check):
     def _said(self, deployment: Deployment) -> Iterator[Saying]:
         if deployment.policy_problem:
             yield Severity.HIGH, deployment.policy_problem, "Mend the file; the service does not start with it."
+        for fault in deployment.policy_faults:
+            yield Severity.MEDIUM, f"policy_file: {fault}.", "Mend the file: see `ullage policy show`."
         for rule in deployment.opened_rules:
             severity = Severity.HIGH if rule.endswith(self.READING) else Severity.CRITICAL
             yield severity, f"The rule {rule} lets in askers without any role.", "Name the roles in policy_file."
@@ -260,11 +270,13 @@ class FileModes(Check):
             what = f"The {each.kind} file {each.path}"
             is_reached = each.folder_mode & 0o001
             if (is_reached and each.mode & 0o002) or (each.folder_mode & 0o002 and not each.folder_mode & 0o1000):
-                yield Severity.CRITICAL, f"{what} can be changed by everybody.", "chmod 600, and 700 for its folder."
-            elif is_reached and each.mode & 0o007:
+                remedy = "chmod 600, and 700 for its folder." if each.is_secret else "chmod go-w, for its folder too."
+                yield Severity.CRITICAL, f"{what} can be changed by everybody.", remedy
+            elif is_reached and each.is_secret and each.mode & 0o007:
                 yield Severity.HIGH, f"{what} can be read by everybody.", f"chmod 600 {each.path}"
             elif each.folder_mode & 0o010 and each.mode & 0o020:
-                yield Severity.LOW, f"{what} can be changed by its group.", f"chmod 600 {each.path}"
+                remedy = f"chmod {'600' if each.is_secret else 'g-w'} {each.path}"
+                yield Severity.LOW, f"{what} can be changed by its group.", remedy
             else:
                 continue
             bad = True
@@ -308,13 +320,18 @@ CHECKS: tuple[Check, ...] = (
     AuditTrail(),
     AuthSchemes(),
     Answers(),
+    ApiTokens(),
+    Issuer(),
+    Keystone(),
     Rules(),
     Origins(),
     FileModes(),
     CommandLine(),
     Libraries(),
+    DatabaseVersion(),
     AskerBounds(),
     WorkBounds(),
     ServedEncryption(),
     DatabaseEncryption(),
+    Certificates(),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 
 from ullage.settings import LOOPBACK, Settings
 from ullage.storage.privileges import DatabaseFacts
@@ -11,12 +12,39 @@ from ullage.storage.privileges import DatabaseFacts
 
 @dataclass(frozen=True)
 class FileFacts:
-    """A file that holds a secret or the ledger. `mode` and `folder_mode` are permission bits, such as 0o600."""
+    """A file of the deployment. `mode` and `folder_mode` are permission bits, such as 0o600."""
 
     kind: str
     path: str
     mode: int
     folder_mode: int
+    is_secret: bool = True
+    """Whether others may not even read it."""
+
+
+@dataclass(frozen=True)
+class CertificateFacts:
+    """A certificate that is served, or by which a server is judged."""
+
+    place: str
+    """The setting that names its file, or the url where it was shown."""
+    subject: str
+    days_left: float
+    """Negative: it is over."""
+    life_days: float
+    problem: str = ""
+    """Why it cannot be used at all; empty if it can."""
+    weakness: str = ""
+
+
+@dataclass(frozen=True)
+class TokenFacts:
+    """An API token, without what makes it secret."""
+
+    number: int
+    is_admin: bool
+    life_days: int
+    days_left: int
 
 
 @dataclass(frozen=True)
@@ -30,6 +58,8 @@ class ServiceFacts:
     """What was forged -> the status that it got."""
     worst_status: int
     """The highest status that odd requests got."""
+    distrust: str = ""
+    """Why this machine does not believe the certificate that is shown there; empty if it does."""
     leaks: tuple[str, ...] = ()
     """What answers to odd requests gave away: words such as Traceback, not the answers."""
 
@@ -47,6 +77,12 @@ class Deployment:
     widened_rules: tuple[str, ...] = ()
     """Those that let a reader or member of one project do it to others' too."""
     policy_problem: str = ""
+    policy_faults: tuple[str, ...] = ()
+    """What its file says that cannot be meant."""
+    certificates: tuple[CertificateFacts, ...] = ()
+    tokens: tuple[TokenFacts, ...] | None = None
+    """All API tokens; None where they could not be read."""
+    today: date = field(default_factory=lambda: datetime.now(UTC).date())
     has_password_in_command: bool = False
     """Whether a process on this host shows a database password in its command line."""
     misfits: tuple[str, ...] = ()

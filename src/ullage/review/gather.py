@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import platform
 import re
+import ssl
 import stat
+import time
 from dataclasses import replace
+from datetime import datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -15,9 +19,18 @@ import httpx
 from ullage.api.http import Identity, WouldWait
 from ullage.api.policy import ELSEWHERE, Policy
 from ullage.api.policy_rules import RULES
-from ullage.review.deployment import Deployment, FileFacts, ServiceFacts, is_loopback
+from ullage.review import certificates
+from ullage.review.deployment import (
+    CertificateFacts,
+    Deployment,
+    FileFacts,
+    ServiceFacts,
+    TokenFacts,
+    is_loopback,
+)
 from ullage.settings import Settings, SettingsError
 from ullage.storage.privileges import DatabaseFacts, facts
+from ullage.storage.privileges import tokens as stored_tokens
 from ullage.storage.trouble import StorageTrouble
 
 UNSIGNED_TOKEN = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiIsInJvbGVzIjpbImFkbWluIl19."  # noqa: S105 # it opens nothing
@@ -35,23 +48,26 @@ ODD_PATHS = (
 )
 LEAKS = ("Traceback", 'File "/', "sqlalchemy", "psycopg", "pymysql", "sqlite3.", "SELECT ")
 SECONDS_MAX = 10.0
+DAY_US = 24 * 3600 * 1_000_000
 
 
 def deployment(settings: Settings, config: Path | None, url: str | None) -> Deployment:
     """Look at everything. Raises httpx.HTTPError if the service at `url` does not answer."""
-    opened, widened, problem = _rules(settings)
+    now = certificates.now()
+    shown = [] if url is None else _shown(url, now)
     return Deployment(
         settings=settings,
         database=_database(settings.database),
+        tokens=_tokens(settings.database),
         service=None if url is None else _service(url.rstrip("/")),
+        certificates=(*certificates.of_settings(settings, now), *shown),
         files=tuple(_files(settings, config)),
-        opened_rules=opened,
-        widened_rules=widened,
-        policy_problem=problem,
+        today=now.date(),
         has_password_in_command=_has_password_in_command(),
         misfits=_misfits(),
         versions={"Ullage": metadata.version("ullage"), "Python": platform.python_version()}
         | {name: metadata.version(name) for name in ("granian", "SQLAlchemy", "psycopg", "PyMySQL")},
+        **_rules(settings),
     )
 
 
@@ -65,12 +81,30 @@ def _database(url: str) -> DatabaseFacts | None:
         return None
 
 
-def _rules(settings: Settings) -> tuple[tuple[str, ...], tuple[str, ...], str]:
-    """The rules that let in strangers, those that let in readers and members of elsewhere, and why neither is known."""
+def _tokens(url: str) -> tuple[TokenFacts, ...] | None:
+    file = _sqlite_file(url)
+    if file is not None and not file.is_file():
+        return None  # SQLite would make it
+    try:
+        return tuple(
+            TokenFacts(
+                each.id,
+                "admin" in each.roles,
+                round((each.expires_us - each.created_us) / DAY_US),
+                (each.expires_us - time.time_ns() // 1000) // DAY_US,
+            )
+            for each in stored_tokens(url)
+        )
+    except StorageTrouble:
+        return None
+
+
+def _rules(settings: Settings) -> dict[str, Any]:
+    """Facts about policy: the rules that let in strangers, those that let in readers and members of elsewhere."""
     try:
         policy = Policy(settings)
     except SettingsError as error:
-        return (), (), str(error)
+        return {"policy_problem": str(error)}
     usual = Policy(replace(settings, policy_file=""))
 
     def more(roles: frozenset[str]) -> tuple[str, ...]:
@@ -78,7 +112,8 @@ def _rules(settings: Settings) -> tuple[tuple[str, ...], tuple[str, ...], str]:
         return tuple(each for each in RULES if _allows(policy, each, asker) and not _allows(usual, each, asker))
 
     opened = more(frozenset())
-    return opened, tuple(each for each in more(frozenset({"reader", "member"})) if each not in opened), ""
+    widened = tuple(each for each in more(frozenset({"reader", "member"})) if each not in opened)
+    return {"opened_rules": opened, "widened_rules": widened, "policy_faults": policy.faults}
 
 
 def _allows(policy: Policy, rule: str, asker: Identity) -> bool:
@@ -98,11 +133,13 @@ def _files(settings: Settings, config: Path | None) -> list[FileFacts]:
     named = [("database", database), *(("database", each) for each in beside), ("configuration", config)]
     named.append(("database_file", Path(settings.database_file) if settings.database_file else None))
     named.append(("key", Path(settings.tls_key) if settings.tls_key else None))
+    trusted = ("policy_file", "tls_certificate", *certificates.AUTHORITY_FILES)
+    open_to_read = [(name, Path(getattr(settings, name))) for name in trusted if getattr(settings, name)]
     found = []
-    for kind, path in named:
+    for kind, path in (*named, *open_to_read):
         if path is not None and path.is_file():
-            modes = [stat.S_IMODE(each.stat().st_mode) for each in (path, path.absolute().parent)]
-            found.append(FileFacts(kind, str(path), *modes))
+            mode, folder_mode = (stat.S_IMODE(each.stat().st_mode) for each in (path, path.absolute().parent))
+            found.append(FileFacts(kind, str(path), mode, folder_mode, is_secret=kind not in trusted))
     return found
 
 
@@ -137,9 +174,30 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
+def _shown(url: str, now: datetime) -> list[CertificateFacts]:
+    try:
+        return certificates.of_server(url, now, SECONDS_MAX)
+    except (OSError, ValueError):
+        return []  # the next look tells why
+
+
+def _distrust(url: str) -> str:
+    """Why this machine does not believe the certificate that is shown at a url; empty if it does, or there is none."""
+    try:
+        httpx.get(url, timeout=SECONDS_MAX, trust_env=False, verify=ssl.create_default_context())
+    except httpx.ConnectError as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+            cause = cause.__cause__ or cause.__context__
+        return "" if cause is None else cause.verify_message
+    return ""
+
+
 def _service(url: str) -> ServiceFacts:
     address = urlsplit(url)
-    with httpx.Client(timeout=SECONDS_MAX, trust_env=False) as client:
+    distrust = _distrust(url)
+    verify = False if distrust else ssl.create_default_context()  # it is told no secret
+    with httpx.Client(timeout=SECONDS_MAX, trust_env=False, verify=verify) as client:
         bare = client.get(f"{url}/resource_providers").status_code
         forged = {
             what: client.get(f"{url}/resource_providers", headers=headers).status_code
@@ -151,6 +209,7 @@ def _service(url: str) -> ServiceFacts:
         is_loopback=is_loopback(address.hostname or ""),
         status_without_credentials=bare,
         statuses_of_forgeries=forged,
+        distrust=distrust,
         worst_status=max(each.status_code for each in odd),
         leaks=tuple(word.strip() for word in LEAKS if any(word in each.text for each in odd)),
     )

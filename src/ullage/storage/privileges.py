@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DBAPIError
 
+from ullage.model.token import ApiToken
 from ullage.storage import check
 from ullage.storage.audit import verify
 from ullage.storage.dialects import read_url
 from ullage.storage.encryption import VERIFY_FULL, Encryption
+from ullage.storage.tokens import every
 from ullage.storage.trouble import StorageTrouble, StorageUnavailable
 from ullage.storage.unit import Store
 from ullage.storage.upgrade import require_current
@@ -51,9 +54,21 @@ class DatabaseFacts:
 
 def facts(address: str) -> DatabaseFacts:
     """What can be known of the database at a url. Raises StorageTrouble, also for what is no database at all."""
+    with _looked_at(address) as store:
+        return _facts(store, read_url(address)[1])
+
+
+def tokens(address: str) -> list[ApiToken]:
+    """The API tokens there, expired ones too. Raises StorageTrouble, also for what is no ledger."""
+    with _looked_at(address) as store, store.looking() as connection:
+        return every(connection)
+
+
+@contextmanager
+def _looked_at(address: str) -> Iterator[Store]:
     store = Store.open(address, pool_size=1)
     try:
-        return _facts(store, read_url(address)[1])
+        yield store
     except DBAPIError as error:
         raise StorageUnavailable("The database cannot be read") from error
     finally:

@@ -1,0 +1,121 @@
+"""The checks of what an identity rests on: what other services say, tokens of one's own, certificates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ullage.review.check import NO_DATABASE, Check, Saying
+from ullage.review.deployment import CertificateFacts, Deployment
+from ullage.review.report import Area, Severity
+
+
+class Issuer(Check):
+    """What an OIDC issuer says is believed no longer, and means no more, than it should."""
+
+    name, area = "oidc", Area.ACCESS
+    LEEWAY_SECONDS_MAX = 120
+    KEYS_SECONDS_MAX = 3600
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        chosen = deployment.settings
+        if "oidc" not in chosen.auth_schemes:
+            yield Severity.INFO, "No issuer is believed.", ""
+            return
+        said = False
+        if chosen.oidc_leeway_seconds > self.LEEWAY_SECONDS_MAX:
+            said = True
+            seen = f"Tokens are believed for {chosen.oidc_leeway_seconds:g} s after they have ended."
+            yield Severity.MEDIUM, seen, "Lower oidc_leeway_seconds, and keep the clocks right."
+        if chosen.oidc_keys_seconds > self.KEYS_SECONDS_MAX:
+            said = True
+            seen = f"A key that the issuer withdraws is believed for {chosen.oidc_keys_seconds:g} s."
+            yield Severity.MEDIUM, seen, "Lower oidc_keys_seconds."
+        if not chosen.oidc_roles:
+            said = True
+            seen = "Every word of the issuer's roles claim is a role here: its admins of anything are admins of this."
+            yield Severity.LOW, seen, "Say in oidc_roles which words mean which role."
+        if not said:
+            yield Severity.INFO, "What the issuer says is believed within bounds.", ""
+
+
+class Keystone(Check):
+    """What Keystone says is believed no longer than it should be, and asked for with as little power as will do."""
+
+    name, area = "keystone", Area.ACCESS
+    SECONDS_MAX = 300
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        chosen = deployment.settings
+        if "keystone" not in chosen.auth_schemes:
+            yield Severity.INFO, "Keystone is not asked.", ""
+            return
+        said = False
+        if chosen.keystone_cache_seconds > self.SECONDS_MAX:
+            said = True
+            seen = f"A revoked Keystone token is believed for {chosen.keystone_cache_seconds:g} s."
+            yield Severity.MEDIUM, seen, "Lower keystone_cache_seconds."
+        if chosen.keystone_user == "admin" and not chosen.keystone_application_credential_id:
+            said = True
+            seen = "Keystone is asked as its admin: whoever reads the settings is one."
+            yield Severity.MEDIUM, seen, "Give the service a user of its own, with the role service."
+        if not said:
+            yield Severity.INFO, "What Keystone says is believed within bounds.", ""
+
+
+class ApiTokens(Check):
+    """Tokens end, and soon enough."""
+
+    name, area = "api-tokens", Area.ACCESS
+    DAYS_MAX = 366
+    BELIEVED_SECONDS_MAX = 60
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        chosen, tokens = deployment.settings, deployment.tokens
+        if "tokens" not in chosen.auth_schemes:
+            yield Severity.INFO, "API tokens are not believed.", ""
+            return
+        if tokens is None:
+            yield Severity.INFO, NO_DATABASE, ""
+            return
+        long = [each for each in tokens if each.life_days > self.DAYS_MAX and each.days_left > 0]
+        for each in long:
+            severity = Severity.MEDIUM if each.is_admin else Severity.LOW
+            whose = "of an admin " if each.is_admin else ""
+            seen = f"API token {each.number} {whose}holds for {each.life_days} days."
+            yield severity, seen, f"Make one that ends sooner, then `ullage token revoke {each.number}`."
+        if chosen.token_seconds_max > self.BELIEVED_SECONDS_MAX:
+            seen = f"A revoked API token is believed for {chosen.token_seconds_max:g} s."
+            yield Severity.LOW, seen, "Lower token_seconds_max."
+        if not long and chosen.token_seconds_max <= self.BELIEVED_SECONDS_MAX:
+            yield Severity.INFO, f"API tokens: {len(tokens)}, none of which holds longer than a year.", ""
+
+
+class Certificates(Check):
+    """Certificates hold, will hold tomorrow, and are strong enough."""
+
+    name, area = "certificates", Area.ENCRYPTION
+    DAYS_MIN = 14
+    LIFE_PART_MIN = 1 / 3
+    """A certificate that is made anew every few days is well until less than this is left of it."""
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        said = [saying for each in deployment.certificates for saying in self._judged(each)]
+        if said:
+            yield from said
+        elif deployment.certificates:
+            days = min(each.days_left for each in deployment.certificates)
+            yield Severity.INFO, f"Every certificate holds for {int(days)} days at least, and is strong enough.", ""
+        else:
+            yield Severity.INFO, "No certificates are named by the settings or shown at --url.", ""
+
+    def _judged(self, each: CertificateFacts) -> Iterator[Saying]:
+        what = f"The certificate {each.subject} ({each.place})"
+        anew = "Put a new one in its place; it is noticed without a restart."
+        if each.problem:
+            yield Severity.HIGH, f"{what} is of no use: {each.problem}.", "Put one that holds in its place."
+        elif each.days_left <= 0:
+            yield Severity.HIGH, f"{what} ended {int(-each.days_left)} days ago.", anew
+        elif each.days_left < min(self.DAYS_MIN, self.LIFE_PART_MIN * each.life_days):
+            yield Severity.MEDIUM, f"{what} ends in {int(each.days_left)} days.", anew
+        if each.weakness:
+            yield Severity.HIGH, f"{what} has {each.weakness}.", "Have one made with RSA 2048 or P-256, and SHA-256."

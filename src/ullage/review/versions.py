@@ -1,0 +1,73 @@
+"""Until when database servers are cared for by those who make them, and the check of that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+
+from ullage.review.check import NO_DATABASE, Check, Saying
+from ullage.review.deployment import Deployment
+from ullage.review.report import Area, Severity
+
+TABLE_OF = date(2026, 11, 24)
+"""When the table was last compared with its sources:
+https://www.postgresql.org/support/versioning/ and https://mariadb.org/about/#maintenance-policy,
+https://endoflife.date/mariadb for the series that are not kept long."""
+
+ENDS: Mapping[str, Mapping[str, date]] = {
+    "postgresql": {
+        "15": date(2027, 11, 11),
+        "16": date(2028, 11, 9),
+        "17": date(2029, 11, 8),
+        "18": date(2030, 11, 14),
+    },
+    "mariadb": {
+        "10.11": date(2028, 2, 16),
+        "11.0": date(2024, 6, 6),
+        "11.1": date(2024, 8, 21),
+        "11.2": date(2024, 11, 21),
+        "11.3": date(2024, 5, 29),
+        "11.4": date(2029, 5, 29),
+        "11.5": date(2024, 11, 21),
+        "11.6": date(2025, 2, 13),
+        "11.7": date(2025, 5, 12),
+        "11.8": date(2028, 6, 4),
+        "12.0": date(2025, 11, 18),
+        "12.1": date(2026, 2, 13),
+        "12.2": date(2026, 5, 13),
+        "12.3": date(2029, 6, 30),
+    },
+}
+"""Kind -> series -> the day after which nobody mends it. Older series are refused at the start."""
+SOON = timedelta(days=180)
+
+
+class DatabaseVersion(Check):
+    """The database server is one that its makers still mend."""
+
+    name, area = "database-version", Area.DEPENDENCIES
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        database = deployment.database
+        if database is None:
+            yield Severity.INFO, NO_DATABASE, ""
+            return
+        what = f"{database.kind} {database.version}"
+        if database.kind not in ENDS:
+            yield Severity.INFO, f"{what}: its makers end no series; it comes with Python.", ""
+            return
+        end = ENDS[database.kind].get(series(database.kind, database.version))
+        if end is None:
+            yield Severity.INFO, f"{what} is not in the table of {TABLE_OF}: see until when its makers mend it.", ""
+        elif end < deployment.today:
+            remedy = "Move to a series that is: docs/operating/databases.md."
+            yield Severity.HIGH, f"{what} has not been mended by its makers since {end}.", remedy
+        elif end < deployment.today + SOON:
+            yield Severity.LOW, f"{what} is mended by its makers until {end} only.", "Plan the move to a newer series."
+        else:
+            yield Severity.INFO, f"{what} is mended by its makers until {end}.", ""
+
+
+def series(kind: str, version: str) -> str:
+    """The series of a version: 15 of PostgreSQL 15.4, 10.11 of MariaDB 10.11.6."""
+    return ".".join(version.split(".")[: 1 if kind == "postgresql" else 2])
