@@ -306,6 +306,12 @@ def test_an_exemption_says_why() -> None:
     assert not found
 
 
+def test_an_exemption_from_a_rule_of_security_is_one_for_both_that_look() -> None:
+    lines = [(path, line) for path in python_files("src") for line in path.read_text().splitlines()]
+    ruff, bandit = re.compile(r"noqa:[^#]*\bS\d"), re.compile(r"nosec B\d")
+    assert [(shown(path), line) for path, line in lines if bool(ruff.search(line)) != bool(bandit.search(line))] == []
+
+
 def test_nothing_is_left_unfinished() -> None:
     words = re.compile(r"\b(" + "|".join(BANNED_WORDS) + r")\b")
     marks = re.compile(r"pytest\.(?:mark\.)?(?:skip|xfail)|unittest\.skip")

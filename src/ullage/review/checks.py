@@ -72,16 +72,16 @@ class LogRedaction(Check):
     formatter: logging.Formatter = logs.Formatter()
 
     def look(self, deployment: Deployment) -> Iterator[Saying]:
-        secret = "planted4Review7secret"  # noqa: S105 # it opens nothing
-        message = f"postgresql://user:{secret}@host/name x-auth-token: {secret} Authorization: Bearer {secret}\nforged"
+        planted = "planted4Review7secret"
+        message = f"postgresql://user:{planted}@host/name x-auth-token: {planted} Authorization: Bearer {planted}\nforged"
         record = logging.LogRecord("ullage.review", logging.INFO, "", 0, message, None, None)
         line = self.formatter.format(record)
         remedy = "Let no other formatter replace that of Ullage."
-        if secret in line:
+        if planted in line:
             yield Severity.HIGH, "A secret gets into the log.", remedy
         if "\n" in line:
             yield Severity.HIGH, "A message can forge a line of the log.", remedy
-        if secret not in line and "\n" not in line:
+        if planted not in line and "\n" not in line:
             yield Severity.INFO, "Planted secrets and a forged line were taken out.", ""
 
 
