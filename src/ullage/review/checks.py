@@ -66,22 +66,22 @@ class ErrorAnswers(Check):
 
 
 class LogRedaction(Check):
-    """Puts planted secrets and a forged line through the formatter of the log; nothing is written."""
+    """Puts plant secrets and a forged line through the formatter of the log; nothing is written."""
 
     name, area = "log-redaction", Area.LOGGING
     formatter: logging.Formatter = logs.Formatter()
 
     def look(self, deployment: Deployment) -> Iterator[Saying]:
-        planted = "planted4Review7secret"
-        message = f"postgresql://user:{planted}@host/name x-auth-token: {planted} Authorization: Bearer {planted}\nforged"
+        plant = "planted4Review7secret"
+        message = f"postgresql://user:{plant}@host/name x-auth-token: {plant} Authorization: Bearer {plant}\nforged"
         record = logging.LogRecord("ullage.review", logging.INFO, "", 0, message, None, None)
         line = self.formatter.format(record)
         remedy = "Let no other formatter replace that of Ullage."
-        if planted in line:
+        if plant in line:
             yield Severity.HIGH, "A secret gets into the log.", remedy
         if "\n" in line:
             yield Severity.HIGH, "A message can forge a line of the log.", remedy
-        if planted not in line and "\n" not in line:
+        if plant not in line and "\n" not in line:
             yield Severity.INFO, "Planted secrets and a forged line were taken out.", ""
 
 
