@@ -63,11 +63,11 @@ class Table(Generic[Key, Row]):
     def __init__(self, name: str) -> None:
         self.name = name
         self._before: dict[Key, Row | None] = {}
+        """What was read, of rows that were updated since."""
         self._now: dict[Key, Row | None] = {}
 
     def fill(self, key: Key, row: Row | None) -> None:
         """Record what was read for a key (None: there is no such row)."""
-        self._before[key] = row
         self._now[key] = row
 
     def has_read(self, key: Key) -> bool:
@@ -81,6 +81,10 @@ class Table(Generic[Key, Row]):
         except KeyError:
             raise NotRead(f"{self.name} {key!r} was not read") from None
 
+    def known(self, key: Key) -> Row | None:
+        """The same; None also if nobody asked for it."""
+        return self._now.get(key)
+
     def items(self) -> Iterator[tuple[Key, Row]]:
         """All rows that exist now."""
         return ((key, row) for key, row in self._now.items() if row is not None)
@@ -88,7 +92,7 @@ class Table(Generic[Key, Row]):
     def update(self, rows: Mapping[Key, Row | None]) -> None:
         """Set rows (None deletes). Keys that were never read count as absent before: they are new."""
         for key, row in rows.items():
-            self._before.setdefault(key, None)
+            self._before.setdefault(key, self._now.get(key))
             self._now[key] = row
 
     def changes(self) -> list[Change[Key, Row]]:
@@ -173,7 +177,7 @@ class DraftTable(Generic[Row]):
     def written(self) -> Iterator[tuple[str, Row | None, Row | None]]:
         """Key, row in the Book and row of this command, for every row that it wrote."""
         for key, row in self._written.items():
-            yield key, self._table.get(key) if self._table.has_read(key) else None, row
+            yield key, self._table.known(key), row
 
     def accept(self) -> None:
         """Merge into the Book."""

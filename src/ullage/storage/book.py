@@ -255,7 +255,7 @@ def _statements(dialect: Dialect) -> _Statements:
         providers=listing(provider_rows(), providers.c.id),
         children=listing(provider_rows(), providers.c.parent_id),
         provider_names=listing(select(providers.c.name, providers.c.uuid), providers.c.name),
-        inventories=listing(_inventory_rows(), inventories.c.provider_id),
+        inventories=dialect.reading(_inventory_rows().where(is_listed(inventories.c.provider_id, dialect))),
         provider_traits=listing(having_traits, provider_traits.c.provider_id),
         provider_aggregates=listing(having_aggregates, provider_aggregates.c.provider_id),
         classes=listing(classes, resource_classes.c.name),

@@ -32,7 +32,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from ullage.storage import bulk
 from ullage.storage.bulk import Row
 from ullage.storage.encryption import Encryption, stripped
-from ullage.storage.statements import Answer
+from ullage.storage.statements import Answer, Statement
 from ullage.storage.trouble import BadDatabaseUrl, CommitUnknown, StorageUnavailable
 
 CONNECT_SECONDS_MAX = 10
@@ -172,6 +172,10 @@ class Dialect(ABC):
     def commit(self, connection: Connection) -> None:
         """End the transaction and keep what it did (within `ahead`: once that has been answered at its end)."""
         connection.commit()
+
+    def reading(self, select: Select[Any]) -> Statement:
+        """A statement for a SELECT without ORDER BY that may give many rows of many columns."""
+        return Statement(select, self)
 
     def counted(self, statement: Update | Delete) -> Update | Delete:
         """The same statement, of which an Answer can tell how many rows were found."""

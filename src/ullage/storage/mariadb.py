@@ -18,6 +18,7 @@ from sqlalchemy import (
     Engine,
     FromClause,
     Insert,
+    Select,
     Table,
     Update,
     bindparam,
@@ -43,7 +44,8 @@ from ullage.storage.dialect import (
 )
 from ullage.storage.encryption import Encryption
 from ullage.storage.mariadb_locks import named_lock, table_lock
-from ullage.storage.statements import Answer, raise_translated
+from ullage.storage.mariadb_packed import PackedStatement
+from ullage.storage.statements import Answer, Statement, raise_translated
 from ullage.storage.trouble import ServerUnfit
 
 _log = logging.getLogger(__name__)
@@ -63,6 +65,7 @@ class Mariadb(Dialect):
         f"SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS_MAX}",
         f"SET SESSION max_statement_time = {STATEMENT_SECONDS_MAX}",
         f"SET SESSION idle_transaction_timeout = {IDLE_SECONDS_MAX}",
+        "SET SESSION group_concat_max_len = 16777216",  # for PackedStatement
     )
     writing_session = ("SET SESSION tx_isolation = 'READ-COMMITTED'",)
     begin_reading = ("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",)
@@ -161,6 +164,9 @@ class Mariadb(Dialect):
             waiting.fetchall()
         except pymysql.Error as error:
             raise_translated(connection, error)
+
+    def reading(self, select: Select[Any]) -> Statement:
+        return PackedStatement(select, self)
 
     def listed(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         return column.bool_op("IN")(bindparam(name))  # the driver writes a tuple as a list in brackets

@@ -25,12 +25,14 @@ NOTHING: Mapping[str, Any] = {}
 class Answer:
     """What the database says to a statement; it may still be on its way. Asking for it raises what went wrong."""
 
-    __slots__ = ("_connection", "_cursor", "_dialect", "_rows")
+    __slots__ = ("_connection", "_cursor", "_dialect", "_rows", "unpack")
 
     def __init__(self, connection: Connection, cursor: Any, dialect: Dialect) -> None:
         self._connection = connection
         self._cursor = cursor
         self._dialect = dialect
+        self.unpack: Callable[[Sequence[Any]], Sequence[Any]] | None = None
+        """Makes of the rows that came those that were meant."""
         # a SQLite cursor that was not read to its end would see what later statements change
         self._rows = None if dialect.sends_ahead or cursor.description is None else cursor.fetchall()
 
@@ -38,7 +40,8 @@ class Answer:
         """All rows, each a plain tuple; to be called once."""
         if self._rows is not None:
             return self._rows  # type: ignore[no-any-return]  # what the driver gives
-        return self._asked(_ROWS)  # type: ignore[no-any-return]  # what the driver gives
+        rows: Sequence[Any] = self._asked(_ROWS)
+        return rows if self.unpack is None else self.unpack(rows)
 
     def count(self) -> int:
         """How many rows were found by an UPDATE or DELETE that `Dialect.counted` has seen."""
