@@ -1,16 +1,19 @@
-"""PostgreSQL keeps one plan for each statement that writes: it goes by an index, even if made on empty tables."""
+"""Plans of PostgreSQL: what writes goes by an index, even if planned on empty tables; what reads compares no lists."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
+from feed_reader import FeedReader
 from ledger.scenes import claim, replace, uuid_of
 from sqlalchemy import text
 
 from ullage.model.commands import Command, CreateProvider, DeleteProvider, ReleaseConsumer, SetInventories
 from ullage.model.inventory import Inventory
 from ullage.model.refusal import Refusal
+from ullage.storage import statements
 from ullage.storage.committer import Committer
 from ullage.storage.unit import Store
 
@@ -52,3 +55,31 @@ def test_no_statement_that_writes_scans_a_table(store: Store, committer: Committ
     assert len(found) > 15
     for statement, plan in found.items():
         assert not re.search(r"Seq Scan|Hash|Merge", plan), f"{statement}\n{plan}"
+
+
+@pytest.mark.databases("postgresql")
+def test_a_refresh_compares_no_row_with_each_of_the_changed_providers(
+    store: Store, committer: Committer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most of 10,000 providers changed: each of 30,000 inventories was compared with up to 10,000 keys, for seconds."""
+    reader = FeedReader(store)
+    reader.catch_up()
+    committer.run_all(
+        [CreateProvider(uuid_of(f"p{number}"), f"p{number}", None, OFFERED, TRAITS) for number in range(300)]
+    )
+    sent: list[tuple[str, Any]] = []
+    execute = statements.execute
+
+    def noting(connection: Any, cursor: Any, statement: str, parameters: Any, *, many: bool) -> None:
+        sent.append((statement, parameters))
+        execute(connection, cursor, statement, parameters, many=many)
+
+    monkeypatch.setattr(statements, "execute", noting)
+    reader.catch_up()
+    assert len(reader.providers) == 300
+    asked = [(statement, parameters) for statement, parameters in sent if "unnest" in statement or "ANY" in statement]
+    assert len(asked) == 2
+    with store.reading() as connection:
+        for statement, parameters in asked:
+            plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars())
+            assert not re.search(r"Filter:.*ANY", plan), plan

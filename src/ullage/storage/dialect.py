@@ -189,6 +189,10 @@ class Dialect(ABC):
     def listed(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         """The condition that a column (of keys or of text) is one of the list in the parameter `name`."""
 
+    def listed_at_length(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        """The same for reading by lists that may hold most keys of the table."""
+        return self.listed(column, name)
+
     @abstractmethod
     def list_parameter(self, values: Sequence[Any]) -> Any:
         """What to give for that parameter."""

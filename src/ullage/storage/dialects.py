@@ -226,6 +226,10 @@ class Postgresql(Dialect):
     def listed(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         return column == any_(bulk.array_of(column, name))
 
+    def listed_at_length(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+        # for such lists the planner scans the table, and would compare each row with the list, item by item
+        return column.in_(select(func.unnest(bulk.array_of(column, name))))
+
     def list_parameter(self, values: Sequence[Any]) -> str:
         return bulk.array(values)
 

@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from ullage.engine.patch import Delta
 from ullage.storage.dialects import Dialect
-from ullage.storage.many import ask, is_listed
+from ullage.storage.many import LIST, ask
 from ullage.storage.statements import Statement
 from ullage.storage.tables import (
     aggregates,
@@ -224,12 +224,12 @@ def _statements(dialect: Dialect, writer_count: int) -> _Statements:
     has_traits = _TRAITS.add_columns(literal("").label("uuid"))
     has_aggregates = _AGGREGATES.join(aggregates).add_columns(aggregates.c.uuid)
     links = union_all(
-        has_traits.where(is_listed(provider_traits.c.provider_id, dialect)),
-        has_aggregates.where(is_listed(provider_aggregates.c.provider_id, dialect)),
+        has_traits.where(dialect.listed_at_length(provider_traits.c.provider_id, LIST)),
+        has_aggregates.where(dialect.listed_at_length(provider_aggregates.c.provider_id, LIST)),
     )
     return _Statements(
         providers=Statement(_PROVIDERS.where(_is_later(providers, writer_count)), dialect),
-        inventories=Statement(_INVENTORIES.where(is_listed(inventories.c.provider_id, dialect)), dialect),
+        inventories=Statement(_INVENTORIES.where(dialect.listed_at_length(inventories.c.provider_id, LIST)), dialect),
         links=Statement(links, dialect),
         labels=Statement(union_all(*named, gone.where(_is_later(tombstones, writer_count))), dialect),
     )
