@@ -88,3 +88,28 @@ def test_keystone_needs_an_address_and_credentials_of_one_kind() -> None:
     made = load(environment={}, overrides={**credential, "keystone_application_credential_secret": "long secret"})
     assert made.secrets()[-1:] == ("long secret",)
     assert "long secret" not in repr(made)
+
+
+@pytest.mark.parametrize(
+    ("auth", "reason"),
+    [
+        ("noauth2,tokens", "as tokens would not be asked after noauth2"),
+        ("noauth2, oidc", "as oidc would not be asked after noauth2"),
+        ("tokens,noauth2,keystone", "as keystone would not be asked after noauth2"),
+        ("keystone,noauth2", "as noauth2 does not go with keystone"),
+        ("tokens,keystone,noauth2", "as noauth2 does not go with keystone"),
+    ],
+)
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_no_scheme_hides_another(auth: str, reason: str, host: str) -> None:
+    for forced in (False, True):
+        said = {**OIDC, **KEYSTONE, "auth": auth, "host": host, "noauth2_anywhere": forced}
+        with pytest.raises(
+            SettingsError, match=f"option auth: '{auth}' .*{reason}.* alone, or last, after tokens or oidc"
+        ):
+            load(environment={}, overrides=said)
+
+
+def test_schemes_that_leave_each_other_something_stand_together() -> None:
+    for auth in ("tokens,noauth2", "oidc,tokens,noauth2", "noauth2,noauth2", "keystone,tokens,oidc", "tokens,keystone"):
+        assert load(environment={}, overrides={**OIDC, **KEYSTONE, "auth": auth}).auth == auth

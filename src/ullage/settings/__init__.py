@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from ullage.settings.federated import KeystoneOptions, OidcOptions
 from ullage.settings.option import Option, SettingsError, option
+from ullage.settings.schemes import AUTH_SCHEMES, LOOPBACK, named, require_sense
 
 __all__ = [
     "AUTH_SCHEMES",
@@ -34,12 +35,7 @@ __all__ = [
 ]
 
 ENVIRONMENT_PREFIX = "ULLAGE_"
-AUTH_SCHEMES = ("noauth2", "tokens", "oidc", "keystone")
-"""What the option `auth` may name."""
-CLOSED_SCHEME = "tokens"
-"""What it stands for when it names none."""
 _ANY_SCHEME = "|".join(AUTH_SCHEMES)
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True)
@@ -84,7 +80,7 @@ class Settings(OidcOptions, KeystoneOptions):
         maximum=300,
     )
     noauth2_anywhere: bool = option(
-        False, "Serve noauth2, which believes everybody, on addresses that other machines can reach."
+        False, "Serve noauth2, which believes everybody, and alone, on addresses that other machines can reach."
     )
     policy_file: str = option(
         "",
@@ -219,17 +215,7 @@ class Settings(OidcOptions, KeystoneOptions):
         if bool(self.tls_certificate) != bool(self.tls_key):
             missing = "tls_key" if self.tls_certificate else "tls_certificate"
             raise SettingsError(f"option {missing}: '' is not accepted. Accepted: a file, as the other one is given.")
-        is_open = self.host not in LOOPBACK and not self.host.startswith("127.")
-        if is_open and not self.auth:
-            raise SettingsError(
-                f"option host: {self.host!r} can be reached from other machines, and option auth names no scheme. "
-                "Accepted: a loopback address, or, with a scheme named, any."
-            )
-        if "noauth2" in self.auth_schemes and is_open and not self.noauth2_anywhere:
-            raise SettingsError(
-                f"option host: {self.host!r} can be reached from other machines, and auth noauth2 believes everybody. "
-                "Accepted: a loopback address, or noauth2_anywhere = true."
-            )
+        require_sense(self.auth, self.host, self.noauth2_anywhere)
         if "oidc" in self.auth_schemes:
             self.require_oidc()
         if "keystone" in self.auth_schemes:
@@ -238,7 +224,7 @@ class Settings(OidcOptions, KeystoneOptions):
     @property
     def auth_schemes(self) -> tuple[str, ...]:
         """The names in `auth`, each once."""
-        return tuple(dict.fromkeys(name.strip() for name in (self.auth or CLOSED_SCHEME).split(",")))
+        return named(self.auth)
 
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.shown().items())})"
