@@ -102,7 +102,7 @@ class Place:
 class Loaded(NamedTuple):
     url: str
     seconds: float
-    """What `ullage load` took, the start and the end of its process included; the schema was there."""
+    """What it took to bring the world in; the schema was there."""
 
 
 class Running(NamedTuple):
@@ -124,7 +124,7 @@ class Arena:
 
     @cached_property
     def loaded(self) -> Loaded:
-        """Ullage's database with the world in it."""
+        """Ullage's database with the world in it; the start and the end of `ullage load` are in its seconds."""
         url = self._urls["ullage"] = self.place.server(self.database).new_ledger_database()
         file = self.place.fleet_file(self.world)
         began = time.monotonic()
@@ -137,6 +137,17 @@ class Arena:
         if there != wanted:
             raise RuntimeError(f"Ullage has {there} providers instead of {wanted}")
         return Loaded(url, seconds)
+
+    @cached_property
+    def filled(self) -> Loaded:
+        """The reference's database with the same world in it."""
+        url = self._urls["reference"] = self.place.server(self.database).new_database()
+        with processes.reference(url, self.place.new_folder("reference"), is_new=True):
+            pass
+        plan = expand(fleet.from_data(worlds.fleet(self.world)))
+        began = time.monotonic()
+        filling.fill(url, plan)
+        return Loaded(url, time.monotonic() - began)
 
     def ullage(self, workers: int = 1) -> Service:
         """Ullage with so many workers, with its snapshots made: it has answered one search."""
@@ -207,13 +218,7 @@ class Arena:
 
     @contextmanager
     def _reference(self) -> Iterator[Service]:
-        folder = self.place.new_folder("reference")
-        if "reference" not in self._urls:
-            url = self._urls["reference"] = self.place.server(self.database).new_database()
-            with processes.reference(url, folder, is_new=True):
-                pass
-            filling.fill(url, expand(fleet.from_data(worlds.fleet(self.world))))
-        with processes.reference(self._urls["reference"], folder) as service:
+        with processes.reference(self.filled.url, self.place.new_folder("reference")) as service:
             yield service
 
     def _keep(

@@ -245,8 +245,6 @@ def _starting() -> Iterator[Row]:
             "s",
             FLAT,
             goal=Goal(must),
-            has_reference=False,
-            stands_for="flat-100000",
             seconds=400.0,
         )
     for count, database, goal in ((100_000, "mariadb", None), (1_000_000, "sqlite", Goal(1_536))):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from bench import processes
@@ -21,21 +22,44 @@ MEBI = 1024.0
 
 
 def start(context: Context, row: Row, result: Result) -> None:
-    """Seconds from the start of the process until the first search is answered; the files are in the page cache."""
-    arena = context.arena(row)
-    url = arena.loaded.url
+    """Seconds from the start of the process until the first search is answered; the files are in the page cache.
+
+    The floor is the same until the process answers `/`, for which it needs no provider.
+    """
+    arena, place = context.arena(row), context.place
     arena.stop("ullage")
-    taken = []
+    starts = []
     for _ in range(STARTS):
-        began = time.monotonic()
-        with processes.ullage(url, context.place.new_folder("ullage"), wait=False) as service:
-            processes.wait_until_answered(service, row.path, READY_SECONDS)
-            taken.append(time.monotonic() - began)
-    result.ullage = {"value": statistics.median(taken), "samples": len(taken), "most": max(taken)}
+        starting = processes.ullage(arena.loaded.url, place.new_folder("ullage"), wait=False)
+        starts.append(_started(starting, row, READY_SECONDS))
+    taken = [answered for _, answered in starts]
+    result.ullage = {"value": statistics.median(taken), "samples": STARTS, "most": max(taken)}
+    up = statistics.median(up for up, _ in starts)
+    result.floor = {"value": up, "what": "the same process, until it answers `/`"}
+    if row.has_reference:
+        arena.stop("reference")
+        starting = processes.reference(arena.filled.url, place.new_folder("reference"))
+        try:
+            result.reference = {"value": _started(starting, row, context.pace.given)[1], "samples": 1}
+        except RuntimeError:
+            result.reference = {"not_within": context.pace.given}
+
+
+def _started(starting: AbstractContextManager[Service], row: Row, seconds: float) -> tuple[float, float]:
+    """Seconds until `/` and until the row's question is answered."""
+    began = time.monotonic()
+    with starting as service:
+        processes.wait_until_answered(service, "/")
+        up = time.monotonic() - began
+        processes.wait_until_answered(service, row.path, seconds)
+        return up, time.monotonic() - began
 
 
 def memory(context: Context, row: Row, result: Result) -> None:
-    """MiB that the largest worker took up at most: after its start, searches, and claims beside searches."""
+    """MiB that the largest worker took up at most: after its start, searches, and claims beside searches.
+
+    The floor is a worker that has no provider. The reference answers one search.
+    """
     arena, pace = context.arena(row), context.pace
     arena.stop("ullage")
     service = arena.ullage(row.workers)
@@ -46,10 +70,24 @@ def memory(context: Context, row: Row, result: Result) -> None:
     if taken.refused or taken.broken:
         result.fail(f"{taken.refused} of {taken.answered} answers were not 2xx, {taken.broken} connections broke")
     result.ullage = _figures(service, rest)
+    result.floor = {"value": _empty(context, row), "what": "a worker without providers"}
     if row.has_reference:
+        arena.stop("reference")
         service = arena.reference()
-        result.reference = _figures(service, _held(service, "VmRSS"))
-        result.reference["note"] = "has answered nothing of this size yet"
+        rest = _held(service, "VmRSS")
+        ask(service.url, row.path, 0, 1, pace.given)
+        result.reference = _figures(service, rest)
+        result.reference["note"] += ", after one search"
+
+
+def _empty(context: Context, row: Row) -> float:
+    server = context.place.server(row.database)
+    url = server.new_ledger_database()
+    with processes.ullage(url, context.place.new_folder("ullage")) as service:
+        processes.wait_until_answered(service, row.path)
+        held = _held(service, "VmRSS")
+    server.drop_database(url)
+    return held
 
 
 def _figures(service: Service, rest: float) -> Figures:

@@ -21,6 +21,7 @@ HEAD = (
     "reached",
     "Ullage median, p99",
     "reference median, p99",
+    "took",
 )
 WORKERS = (
     "Unless a row says otherwise, Ullage has one worker and the database is MariaDB. The reference has 2 processes "
@@ -40,7 +41,16 @@ def text(results: Mapping[str, Result], machine: Mapping[str, Any], *, is_quick:
     notes = [line for row in ROWS if row.name in results for line in _notes(row, results)]
     if notes:
         parts.append("### Notes\n\n" + "".join(f"- {line}\n" for line in notes))
+    parts.append(_durations(results, machine))
     return "\n".join(parts)
+
+
+def _durations(results: Mapping[str, Result], machine: Mapping[str, Any]) -> str:
+    earlier = [name for name, result in results.items() if result.when < machine["date"]]
+    told = f"All rows together took {sum(result.seconds for result in results.values()):,.0f} s.\n"
+    if earlier:
+        told += f"\nOf an earlier run, in which the version and the load may have been others: {', '.join(earlier)}.\n"
+    return told
 
 
 def _machine(machine: Mapping[str, Any]) -> str:
@@ -70,6 +80,7 @@ def _cells(row: Row, results: Mapping[str, Result]) -> list[str]:
         "" if judged is None else REACHED[judged.reached],
         _spread(result.ullage),
         _spread(result.reference),
+        f"{result.seconds:.0f} s",
     ]
 
 

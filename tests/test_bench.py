@@ -272,6 +272,7 @@ def test_the_last_line_is_for_scripts() -> None:
 
 def test_the_table_says_both_figures_the_ratio_the_goal_and_what_was_reached(tmp_path: Path) -> None:
     made = book(tmp_path, gave("flat-1000", 0.5, {"value": 250.0, "median": 250.0, "p99": 300.0}, 0.25))
+    made.results["flat-1000"].seconds = 12.7
     line = next(line for line in table.text(made.results, MACHINE, is_quick=False).splitlines() if "1,000 prov" in line)
     cells = [cell.strip() for cell in line.strip("|").split("|")]
     assert cells == [
@@ -285,6 +286,7 @@ def test_the_table_says_both_figures_the_ratio_the_goal_and_what_was_reached(tmp
         "**aim**",
         "0.5, 1 ms",
         "250, 300 ms",
+        "13 s",
     ]
 
 
@@ -304,6 +306,15 @@ def test_failures_and_refusals_are_told_in_the_notes(tmp_path: Path) -> None:
     assert "failed: Ullage gives 9 answers" in text
     assert "50 good answers, 10 that were not 2xx" in text
     assert text.startswith("A quick run")
+
+
+def test_rows_of_an_earlier_run_are_named(tmp_path: Path) -> None:
+    later = gave("flat-10000", 1.0)
+    later.when = "2030-01-01 12:00:01 +0000"
+    made = book(tmp_path, gave("flat-1000", 1.0), later)
+    assert "earlier run" not in table.text(made.results, MACHINE, is_quick=False)
+    now = MACHINE | {"date": later.when}
+    assert "have been others: flat-1000.\n" in table.text(made.results, now, is_quick=False)
 
 
 def test_plots_have_a_title_axes_with_units_a_legend_and_lines_for_all(tmp_path: Path) -> None:
