@@ -72,6 +72,22 @@ def two_roles(server: servers.Server, *, granted: bool = True) -> Iterator[Roles
         _execute(server, scratch, f"DROP {drop} {name}_serve; DROP {drop} {name}_upgrade;", in_database=False)
 
 
+def revoke(server: servers.Server, roles: Roles, privilege: str, table: str) -> None:
+    """Take one privilege on a table from the role that serves."""
+    _change(server, roles, f"REVOKE {privilege} ON", table, "FROM")
+
+
+def grant(server: servers.Server, roles: Roles, privilege: str, table: str) -> None:
+    """Give it back."""
+    _change(server, roles, f"GRANT {privilege} ON", table, "TO")
+
+
+def _change(server: servers.Server, roles: Roles, begin: str, table: str, end: str) -> None:
+    name = roles.superuser_url.rpartition("/")[2]
+    place = table if server.name == "postgresql" else f"{name}.{table}"
+    _execute(server, roles.superuser_url, f"{begin} {place} {end} {name}_serve", in_database=True)
+
+
 def _execute(server: servers.Server, url: str, statements: str, *, in_database: bool) -> None:
     base, _, name = url.rpartition("/")
     for statement in filter(None, (each.strip() for each in statements.split(";"))):

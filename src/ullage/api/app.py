@@ -144,6 +144,8 @@ class App:
         except Problem as problem:
             return self._problem_reply(problem, request, visit)
         except Refusal as refusal:
+            if isinstance(refusal, Busy):
+                request_log.trouble(visit, request, str(refusal))
             return self._problem_reply(problems.from_refusal(refusal), request, visit)
         except WouldWait:
             self._leave(visit, is_undone=True)

@@ -6,6 +6,7 @@ written in `dialects` and not hidden in a driver.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -75,6 +76,8 @@ class Dialect(ABC):
     """Codes of a server that answers, but takes no work at the moment."""
     forbidden: ClassVar[frozenset[int | str]]
     """Codes of a statement that the role in use may not run."""
+    names_table: ClassVar[re.Pattern[str] | None] = None
+    """Finds the table in what the database says to such a statement."""
 
     def engine(self, url: URL, pool_size: int, *, writes: bool = False) -> Engine:
         """An engine for this url that has not connected yet, for transactions that write or for those that read."""
@@ -124,6 +127,11 @@ class Dialect(ABC):
     def is_forbidden(self, error: BaseException) -> bool:
         """Whether the role in use may not do what was asked."""
         return isinstance(error, DBAPIError) and self.code(error.orig or error) in self.forbidden
+
+    def denied(self, error: DBAPIError) -> str:
+        """What the role in use may not do, in words that hold nothing of the statement."""
+        match = self.names_table.search(str(error.orig)) if self.names_table else None
+        return f"its role may not do what is needed with the table {match[1]}" if match else "its role may not do that"
 
     def is_constraint_violation(self, error: BaseException) -> bool:
         """Whether a constraint of the schema (unique, foreign key, not null, check) refused a row."""

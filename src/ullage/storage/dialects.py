@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -34,7 +35,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from ullage.storage import bulk
 from ullage.storage.bulk import Row
@@ -105,6 +106,9 @@ class Sqlite(Dialect):
         extended = getattr(error, "sqlite_errorcode", None)
         return None if extended is None else extended & 0xFF
 
+    def denied(self, error: DBAPIError) -> str:
+        return "it may only be read"
+
     def turns(self, url: URL) -> Callable[[], AbstractContextManager[None]]:
         return Turns(str(url.database), LOCK_SECONDS_MAX).taken
 
@@ -157,6 +161,7 @@ class Postgresql(Dialect):
     unavailable = frozenset({"53300", "57014", "57P01", "57P02", "57P03"})
     """57014: a statement was cut off at its time limit."""
     forbidden = frozenset({"42501"})
+    names_table = re.compile(r"^permission denied for table (\w+)")
 
     def check_url(self, url: URL) -> None:
         need_database(url)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ullage.model.errors import Refusal
 from ullage.storage.batch import Batch, Settled, WriterGone
-from ullage.storage.trouble import CommitUnknown, Outdated
+from ullage.storage.trouble import CommitUnknown, NotAllowed, Outdated
 from ullage.storage.unit import Store, again
 from ullage.storage.waiting import Line, Outcome, Waiter
 from ullage.storage.writers import Writer, retire
@@ -81,15 +81,15 @@ class Lane:
         batch = Batch(self._store.dialect, waiters)
         try:
             outcomes = self._commit(batch)
-        except Refusal as refusal:
-            batch.link, outcomes = None, [refusal] * len(waiters)
         except Exception as error:
-            if len(waiters) > 1:
+            is_of_all = isinstance(error, Refusal) and not isinstance(error, NotAllowed)
+            if len(waiters) > 1 and not is_of_all:
                 for waiter in waiters:
                     self._settle([waiter])
                 return
-            logger.exception("%s failed", type(waiters[0].command).__name__)
-            batch.link, outcomes = None, [error]
+            if not isinstance(error, Refusal):
+                logger.exception("%s failed", type(waiters[0].command).__name__)
+            batch.link, outcomes = None, [error] * len(waiters)
         for waiter, outcome in zip(waiters, outcomes, strict=True):
             waiter.answer(outcome)
         if batch.link is not None:

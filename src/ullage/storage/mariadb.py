@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from types import MappingProxyType
@@ -76,6 +77,7 @@ class Mariadb(Dialect):
     unavailable = frozenset({1040, 1047, 1053, 1203, 1927, 1969})
     """1969: a statement was cut off at its time limit."""
     forbidden = frozenset({1044, 1142, 1143, 1227})
+    names_table = re.compile(r" denied to user .* for table (?:`\w+`\.)?[`'](\w+)[`']")
 
     def check_url(self, url: URL) -> None:
         need_database(url)

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
-from sqlalchemy.exc import DBAPIError
 
 from ullage.model.origin import Origin
 from ullage.model.token import PREFIX, RANDOM_BYTES, ApiToken, digest
@@ -85,12 +84,10 @@ def find(connection: Connection, its_digest: str) -> ApiToken | None:
 def _run(store: Store, write: Callable[[Connection], T]) -> T:
     try:
         return run(store, write)
-    except DBAPIError as error:
-        if store.dialect.is_forbidden(error):
-            raise NotAllowed(
-                "This role may not write the table of tokens; the role that owns the tables makes and revokes them"
-            ) from error
-        raise
+    except NotAllowed as error:
+        raise NotAllowed(
+            "This role may not write the table of tokens; the role that owns the tables makes and revokes them"
+        ) from error
 
 
 def _insert(connection: Connection, origin: Origin, new: ApiToken, its_digest: str) -> ApiToken:

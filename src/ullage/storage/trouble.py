@@ -28,8 +28,18 @@ class SchemaTooNew(StorageTrouble):
     """The database was upgraded by a newer Ullage than this."""
 
 
-class NotAllowed(StorageTrouble):
-    """The role that the url names may not do what is needed."""
+@dataclass(eq=False)
+class NotAllowed(Busy, StorageTrouble):
+    """The role that the url names may not do what is needed: nothing was changed.
+
+    `reason` is for the operator, who has to grant it; askers are told no more than that they should come back.
+    """
+
+    reason: str
+    sentence: ClassVar[str] = "The database does not let this be done at the moment. Try again later."
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 @dataclass(eq=False)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from ullage.model.errors import ConcurrentUpdate
 from ullage.storage.dialect import Dialect
 from ullage.storage.dialects import read_url
-from ullage.storage.trouble import CommitUnknown, ConnectionLost, Outdated, StorageUnavailable
+from ullage.storage.trouble import CommitUnknown, ConnectionLost, NotAllowed, Outdated, StorageUnavailable
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ class Store:
     def reading(self) -> AbstractContextManager[Connection]:
         """A connection on which every SELECT sees the same snapshot, taken no earlier than now.
 
-        Besides what the statements raise: StorageUnavailable.
+        Besides what the statements raise: StorageUnavailable, NotAllowed.
         """
         return self._reading(self.dialect.begin_reading)
 
@@ -73,7 +73,7 @@ class Store:
     def writing(self) -> Iterator[Connection]:
         """One transaction, committed at the end and rolled back on any exception.
 
-        Besides what the statements raise: StorageUnavailable (nothing was changed) or CommitUnknown.
+        Besides what the statements raise: StorageUnavailable, NotAllowed (nothing was changed) or CommitUnknown.
         """
         with self._turn(), self._transaction(self.writing_engine, self.dialect.begin_writing) as connection:
             yield connection
@@ -137,6 +137,7 @@ class Store:
             if self.dialect.is_disconnect(error):
                 connection.engine.dispose()  # what cut this one has most often cut all others of the pool
                 raise ConnectionLost(self._reason(error)) from error
+            self._require_allowed(error)
             raise
         finally:
             _release(connection)
@@ -165,10 +166,16 @@ class Store:
         try:
             for statement in begin:
                 connection.exec_driver_sql(statement)
-        except BaseException:
+        except BaseException as error:
             _release(connection)
+            self._require_allowed(error)
             raise
         return connection
+
+    def _require_allowed(self, error: BaseException) -> None:
+        if isinstance(error, DBAPIError) and self.dialect.is_forbidden(error):
+            # without its cause: that holds the statement, and the log shows causes
+            raise NotAllowed(f"Cannot use {self._place}: {self.dialect.denied(error)}") from None
 
     def _commit(self, connection: Connection) -> None:
         try:

@@ -10,7 +10,6 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
 from ullage.storage import catalogue
 from ullage.storage.trouble import NotAllowed, SchemaMissing, SchemaTooNew
@@ -25,13 +24,11 @@ def upgrade(store: Store, now_us: int) -> None:
     """See `Store.upgrade`."""
     try:
         again(store.dialect, lambda: _upgrade(store, now_us), ATTEMPTS)
-    except DBAPIError as error:
-        if store.dialect.is_forbidden(error):
-            raise NotAllowed(
-                "The database is not up to date, or this role may not read it, and this role may not change that; "
-                "run `ullage db upgrade` as the role that owns the tables, then grant them anew"
-            ) from error
-        raise
+    except NotAllowed as error:
+        raise NotAllowed(
+            "The database is not up to date, or this role may not read it, and this role may not change that; "
+            "run `ullage db upgrade` as the role that owns the tables, then grant them anew"
+        ) from error
 
 
 def require_current(connection: Connection) -> None:
