@@ -57,7 +57,8 @@ def programs() -> Path:
 
 
 class KeystoneServer:
-    """A running Keystone in which "ullage" and "nova" have role service and "alice" has role reader."""
+    """A running Keystone in which "ullage" and "nova" have role service and "alice" has role reader,
+    and role admin in the domain alone."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -98,7 +99,7 @@ class KeystoneServer:
         self._folder.cleanup()
 
     def session(self, user: str, **scope: Any) -> Session:
-        """A user's session, scoped as asked: project_name, system_scope, or unscoped."""
+        """A user's session, scoped as asked: project_name, domain_id, system_scope, or unscoped."""
         if "project_name" in scope:
             scope["project_domain_name"] = "Default"
         auth = v3.Password(self.url, username=user, password=PASSWORD, user_domain_name="Default", **scope)
@@ -130,6 +131,7 @@ class KeystoneServer:
             made = self.users[user] = self._new("user", name=user, password=PASSWORD, domain_id="default")
             place = f"projects/{self.projects['service']}/users/{made}/roles/{roles[role]}"
             self.admin.put(f"{self.url}/{place}")
+        self.admin.put(f"{self.url}/domains/default/users/{self.users['alice']}/roles/{roles['admin']}")
 
     def _new(self, kind: str, **about: str) -> str:
         answer = self.admin.post(f"{self.url}/{kind}s", json={kind: about}).json()

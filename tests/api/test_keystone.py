@@ -86,6 +86,9 @@ def test_keystone_says_who_asks(keystone: KeystoneServer, scheme: Keystone) -> N
     system = identity_of(scheme, keystone.token("admin", system_scope="all"))
     assert system is not None
     assert (system.project, system.system_scope, "admin" in system.roles) == (None, True, True)
+    domain = identity_of(scheme, keystone.token("alice", domain_id="default"))
+    assert domain is not None
+    assert (domain.project, domain.domain, "admin" in domain.roles) == (None, "default", True)
     unscoped = identity_of(scheme, keystone.token("alice", unscoped=True))
     assert unscoped == Identity(keystone.users["alice"], None, frozenset())
 
@@ -101,6 +104,15 @@ def test_a_token_is_asked_about_once_and_not_in_the_event_loop(
         found = list(threads.map(lambda _: identity_of(scheme, token), range(8)))
     assert found == [scheme.identify(asked(token), may_wait=False)] * 8
     assert len(urls) == 1
+
+
+def test_keystone_sees_no_token_of_ours(
+    keystone: KeystoneServer, scheme: Keystone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, urls = keystone.token("alice", project_name="service"), count(scheme, monkeypatch)
+    with pytest.raises(NotIdentified):
+        identity_of(scheme, token, "ullage_abc")
+    assert urls == []
 
 
 @pytest.mark.parametrize("token", ["gAAAAAbad", "0" * 32, "a b", "a" * 8193, "é", "../../v3/users", "a\nb"])
@@ -219,6 +231,7 @@ def test_the_environment_says_nothing_about_keystone(
 def test_tokens_over_http(keystone: KeystoneServer, tmp_path: Path) -> None:
     public = "https://keystone.example.org/v3"
     admin, alice = keystone.token("admin", project_name="admin"), keystone.token("alice", project_name="service")
+    lord = keystone.token("alice", domain_id="default")
     server = UllageServer(
         f"sqlite:///{tmp_path}/ullage.db",
         auth="keystone",
@@ -239,6 +252,8 @@ def test_tokens_over_http(keystone: KeystoneServer, tmp_path: Path) -> None:
         assert status("DELETE", consumer, admin) == 404  # brief: it waits for Keystone in a thread
         assert status("GET", "/resource_providers", admin) == 200
         assert status("GET", "/resource_providers", alice) == 403
+        assert status("GET", "/resource_providers", lord) == 403  # its admin is no operator
+        assert status("PUT", "/traits/CUSTOM_A", lord, **{"openstack-api-version": "placement 1.39"}) == 403
         assert status("GET", "/resource_providers", "gAAAAAbad") == 401
         assert status("GET", "/resource_providers", admin, **{"x-service-token": alice}) == 401
     assert not [word for word in (admin, alice, PASSWORD) if word in server.finished_log]

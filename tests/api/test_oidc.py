@@ -145,6 +145,10 @@ FORGED: dict[str, Callable[[Issuer], str]] = {
     "a user beyond bounds": lambda issuer: issuer.token(sub="a" * 256),
     "a project that is a list": lambda issuer: issuer.token(project_id=["a"]),
     "roles that are no words": lambda issuer: issuer.token(roles=[1]),
+    "a role of two lines": lambda issuer: issuer.token(roles=["admin", "a\nb"]),
+    "a role that is no text": lambda issuer: issuer.token(roles=["admin", "\ud800"]),
+    "a role of nothing": lambda issuer: issuer.token(roles=["admin", ""]),
+    "a role beyond bounds": lambda issuer: issuer.token(roles=["a" * 256]),
     "roles that are an object": lambda issuer: issuer.token(roles={"admin": True}),
 }
 

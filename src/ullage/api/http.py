@@ -55,6 +55,8 @@ class Identity:
     project: str | None
     roles: frozenset[str]
     system_scope: bool = False
+    domain: str | None = None
+    """Of which the asker speaks, instead of a project: its roles hold there alone."""
 
 
 class Confined(Protocol):

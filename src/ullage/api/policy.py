@@ -162,6 +162,7 @@ def _decide(enforcer: Any, rule: str, identity: Identity, target: Target) -> boo
     credentials = {
         "user_id": identity.user,
         "project_id": identity.project,
+        "domain_id": identity.domain,
         "roles": sorted(identity.roles),
         "system_scope": "all" if identity.system_scope else None,
         "is_admin_project": True,

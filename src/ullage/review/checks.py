@@ -66,7 +66,7 @@ class ErrorAnswers(Check):
 
 
 class LogRedaction(Check):
-    """Puts plant secrets and a forged line through the formatter of the log; nothing is written."""
+    """Puts planted secrets and a forged line through the formatter of the log; nothing is written."""
 
     name, area = "log-redaction", Area.LOGGING
     formatter: logging.Formatter = logs.Formatter()

@@ -87,7 +87,7 @@ class Settings(OidcOptions, KeystoneOptions):
         "A file of oslo.policy rules, such as policy.yaml, that replace the default rules of their names. It is read "
         "again when it changes.",
     )
-    enforce_scope: bool = option(True, "Refuse tokens of the system where a rule is for those of a project.")
+    enforce_scope: bool = option(True, "Refuse tokens of the system or a domain where a rule asks for a project's.")
     enforce_new_defaults: bool = option(
         True, "Use the present default policy rules; when off, role admin is enough for everything, as it once was."
     )

@@ -26,7 +26,7 @@ from ullage.model.token import PREFIX
 from ullage.settings import Settings
 
 TOKEN = re.compile(r"[A-Za-z0-9_.=+/~:-]{1,8192}")
-"""Whatever Keystone has ever given out; anything else is refused without asking it."""
+"""Whatever Keystone has ever given out; anything else, and what is an API token, is refused without showing it."""
 KNOWN_MAX = 10_000
 REFUSED_MAX = 2_000
 REFUSED_SECONDS = 10.0
@@ -64,7 +64,7 @@ class Keystone:
     def identify(self, request: Request, may_wait: bool) -> Identity | None:
         """See Scheme; raises WouldWait when only Keystone knows, Problem 503 when it does not answer."""
         token = request.headers.get("x-auth-token", "").strip()
-        if not token or token.startswith(PREFIX):  # an API token is nothing that Keystone should see
+        if not token or token.startswith(PREFIX):  # an API token is one of ours
             return None
         service_token = request.headers.get("x-service-token", "").strip()
         if service_token:
@@ -74,7 +74,7 @@ class Keystone:
         return self._owner(token, bool(service_token), may_wait)
 
     def _owner(self, token: str, may_be_expired: bool, may_wait: bool) -> Identity:
-        if TOKEN.fullmatch(token) is None:
+        if TOKEN.fullmatch(token) is None or token.startswith(PREFIX):
             raise NotIdentified
         key = f"{hashlib.sha256(token.encode()).hexdigest()}{' expired' if may_be_expired else ''}"
         known = self._known.get(key)
@@ -124,10 +124,8 @@ class Keystone:
 
 def _known(token: dict[str, Any]) -> Known:
     roles = frozenset(str(role["name"]).lower() for role in token.get("roles", ()))
-    project = token.get("project")
-    identity = Identity(
-        str(token["user"]["id"]), str(project["id"]) if project else None, roles, bool(token.get("system"))
-    )
+    project, domain = (str(token[kind]["id"]) if token.get(kind) else None for kind in ("project", "domain"))
+    identity = Identity(str(token["user"]["id"]), project, roles, bool(token.get("system")), domain)
     return Known(identity, datetime.fromisoformat(token["expires_at"]).timestamp())
 
 

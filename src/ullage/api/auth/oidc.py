@@ -23,7 +23,7 @@ TOKEN_LENGTH_MAX = 16 * 1024
 KNOWN_MAX = 10_000
 KNOWN_SECONDS = 60.0
 ID_LENGTH_MAX = 255
-"""Of users and projects, as the ledger keeps them."""
+"""Of users and projects, as the ledger keeps them, and of roles."""
 
 
 class Oidc:
@@ -85,7 +85,7 @@ class Oidc:
             raise NotIdentified
         said = _at(claims, self._settings.oidc_roles_claim) or []
         words = said.split() if isinstance(said, str) else said
-        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        if not isinstance(words, list) or not all(map(_is_id, words)):
             raise NotIdentified
         roles = (self._roles[word] for word in words if word in self._roles) if self._roles else words
         return Identity(user, project or None, frozenset(role.lower() for role in roles))
