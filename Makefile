@@ -48,7 +48,7 @@ demo: setup clients ## Do what `make run` does, walk through the README's first 
 	@.venv/bin/python tests/readme.py
 
 test: test-tools clients reference keystone ## Everything: style, types, tests on every database (DATABASES=sqlite leaves servers out)
-	@.ci/packages curl $(servers)
+	@.ci/packages curl nginx $(servers)
 	@$(MAKE) --no-print-directory lint
 	.venv-test/bin/pytest -n $(JOBS) --dist loadgroup $(ARGUMENTS)
 

@@ -28,11 +28,11 @@ class Authority:
         """What clients trust."""
         return self.folder / "ca.pem"
 
-    def signed(self, name: str, host: str = "IP:127.0.0.1", password: str = "") -> tuple[Path, Path]:
-        """A certificate for a host, and its key, encrypted if there is a password."""
+    def signed(self, name: str, host: str = "IP:127.0.0.1", password: str = "", subject: str = "") -> tuple[Path, Path]:
+        """A certificate for a host, and its key, encrypted if there is a password. `subject`: such as /O=a/CN=b."""
         key, request, certificate = (self.folder / f"{name}.{kind}" for kind in ("key", "csr", "pem"))
         _openssl(
-            *("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}"),
+            *("req", "-newkey", "rsa:2048", "-nodes", "-utf8", "-subj", subject or f"/CN={name}"),
             *("-keyout", str(key), "-out", str(request)),
         )
         extensions = self.folder / f"{name}.ext"

@@ -113,3 +113,62 @@ def test_no_scheme_hides_another(auth: str, reason: str, host: str) -> None:
 def test_schemes_that_leave_each_other_something_stand_together() -> None:
     for auth in ("tokens,noauth2", "oidc,tokens,noauth2", "noauth2,noauth2", "keystone,tokens,oidc", "tokens,keystone"):
         assert load(environment={}, overrides={**OIDC, **KEYSTONE, "auth": auth}).auth == auth
+
+
+CERTIFICATES = {
+    "auth": "certificates",
+    "certificates_file": str(Path(__file__).parent.parent / "examples" / "certificates.toml"),
+    "certificates_proxies": ("192.0.2.7",),
+}
+
+
+def test_certificates_need_proxies_and_a_file() -> None:
+    assert load(environment={}, overrides=CERTIFICATES).auth_schemes == ("certificates",)
+    for name, nothing in (("certificates_proxies", ()), ("certificates_file", "")):
+        with pytest.raises(SettingsError, match=rf"option {name}: .* auth certificates needs one"):
+            load(environment={}, overrides={**CERTIFICATES, name: nothing})
+    given = {"ULLAGE_CERTIFICATES_PROXIES": "192.0.2.7, 2001:db8::/64"}
+    assert len(load(environment=given, overrides={"auth": "tokens"}).proxy_networks()) == 2
+
+
+@pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0", "192.0.2.7/24", "localhost", "*", "", "192.0.2", 7])
+def test_a_proxy_is_an_address_or_a_network_but_not_everybody(network: Any) -> None:
+    with pytest.raises(SettingsError, match=r"option certificates_proxies: .* Accepted: addresses, and networks"):
+        load(environment={}, overrides={**CERTIFICATES, "certificates_proxies": ("192.0.2.7", network)})
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "names no subject"),
+        ("a", "is not TOML"),
+        ("a = 1", "says of the subject 'a': Expected `object`"),
+        ('["CN=a"]\nproject = "p"', "'CN=a': Object missing required field `user`"),
+        ('["CN=a"]\nuser = "u"\nrole = "admin"', "unknown field `role`"),
+        ('["CN=a"]\nuser = "u"\nroles = "admin"', "Expected `array`"),
+        ('["CN=a"]\nuser = ""', "user: '' is not accepted"),
+        ('["CN=a"]\nuser = "u"\nroles = ["a b"]', "role: 'a b' is not accepted"),
+        ('[""]\nuser = "u"', "has the subject ''"),
+        ('[" CN=a"]\nuser = "u"', "has the subject ' CN=a'"),
+        ('["CN=\\u00e9"]\nuser = "u"', "has the subject"),
+    ],
+)
+def test_a_file_of_subjects_has_sense(text: str, reason: str, tmp_path: Path) -> None:
+    file = tmp_path / "certificates.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsError) as refused:
+        load(environment={}, overrides={**CERTIFICATES, "certificates_file": str(file)})
+    assert reason in str(refused.value)
+    with pytest.raises(SettingsError, match="cannot be read: No such file"):
+        load(environment={}, overrides={**CERTIFICATES, "certificates_file": str(tmp_path / "none")})
+
+
+@pytest.mark.parametrize("name", ["", "X_Subject", "X-", "X Y", "x-ssl-client-verify"])
+def test_a_header_of_certificates_is_one_and_another(name: str) -> None:
+    with pytest.raises(SettingsError, match="option certificates_subject_header"):
+        load(environment={}, overrides={**CERTIFICATES, "certificates_subject_header": name})
+
+
+def test_certificates_do_not_go_with_noauth2() -> None:
+    with pytest.raises(SettingsError, match="noauth2 does not go with certificates"):
+        load(environment={}, overrides={**CERTIFICATES, "auth": "certificates,noauth2"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ from ullage.model.errors import NotPermitted
 from ullage.settings import AUTH_SCHEMES, Settings
 from ullage.wiring import build_service
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "certificates.toml"
 NEEDS: dict[str, dict[str, Any]] = {
+    "certificates": {"certificates_file": str(EXAMPLE), "certificates_proxies": ("192.0.2.7",)},
     "keystone": {"keystone_url": "https://keystone.example.org", "keystone_user": "u", "keystone_password": "word"},
     "oidc": {"oidc_issuer": "https://issuer.example.org", "oidc_audience": "ullage"},
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,9 +66,11 @@ def with_token(**facts: Any) -> Deployment:
 def believing(scheme: str, **options: Any) -> Deployment:
     keystone = {"keystone_url": "https://keystone", "keystone_user": "ullage", "keystone_password": "secret"}
     issuer = {"oidc_issuer": "https://issuer", "oidc_audience": "ullage", "oidc_roles": ("ullage-admins=admin",)}
-    return chosen(**{"auth": scheme, **keystone, **issuer, **options})
+    proxies = {"certificates_file": str(SUBJECTS), "certificates_proxies": ("192.0.2.7",)}
+    return chosen(**{"auth": scheme, **keystone, **issuer, **proxies, **options})
 
 
+SUBJECTS = Path(__file__).parents[2] / "examples" / "certificates.toml"
 LOW, MEDIUM, HIGH, CRITICAL = Severity.LOW, Severity.MEDIUM, Severity.HIGH, Severity.CRITICAL
 BAD: list[tuple[str, Severity, Deployment]] = [
     ("database-role", CRITICAL, on_database(is_superuser=True)),
@@ -90,6 +93,9 @@ BAD: list[tuple[str, Severity, Deployment]] = [
     ("auth-schemes", CRITICAL, chosen(auth="noauth2", host="0.0.0.0", noauth2_anywhere=True)),
     ("auth-schemes", MEDIUM, chosen(auth="noauth2")),
     ("auth-schemes", LOW, chosen(noauth2_anywhere=True)),
+    ("client-certificates", HIGH, believing("certificates", certificates_proxies=("192.0.2.0/23",))),
+    ("client-certificates", HIGH, believing("certificates", certificates_proxies=("2001:db8::/64",))),
+    ("client-certificates", LOW, believing("certificates", certificates_proxies=("127.0.0.1",))),
     ("forged-credentials", CRITICAL, served(status_without_credentials=200)),
     ("forged-credentials", CRITICAL, served(statuses_of_forgeries={"an unsigned token": 200})),
     ("forged-credentials", HIGH, served(statuses_of_forgeries={"a bare name": 200}, is_loopback=True)),

@@ -32,6 +32,8 @@ class Request:
     """Scheme, host and mount point, without a trailing slash: "http://host:8778/placement"."""
     mount: str = ""
     """The mount point alone, "" or "/placement": prefix of every link."""
+    repeated: frozenset[str] = frozenset()
+    """The headers that came more than once; `headers` has their values joined by commas."""
 
 
 @dataclass(slots=True)

@@ -167,7 +167,7 @@ def _too_many() -> Problem:
 
 
 def _request(scope: Scope, mount: str) -> Request:
-    headers = _headers(scope.headers)
+    headers, repeated = _headers(scope.headers)
     path = uris.below_mount(scope.path, mount)
     if not path.isascii() or "%" in path:
         path = quote(path, safe=_PATH_SAFE)
@@ -179,17 +179,23 @@ def _request(scope: Scope, mount: str) -> Request:
         remote_address=scope.client.rpartition(":")[0].strip("[]"),
         base_url=uris.base_url(scope.scheme, headers.get("host") or scope.authority, scope.server, mount),
         mount=mount,
+        repeated=repeated,
     )
 
 
-def _headers(given: Headers) -> dict[str, str]:
+def _headers(given: Headers) -> tuple[dict[str, str], frozenset[str]]:
+    """The headers, and the names of those that came more than once."""
     headers: dict[str, str] = {}
+    repeated: frozenset[str] = frozenset()
     for name, value in given.items():
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
+        if name in headers:
+            repeated |= {name}
+            value = f"{headers[name]},{value}"
+        headers[name] = value
     if len(headers) != len(given):
         for name in given.keys():  # noqa: SIM118 # it has no __iter__ by protocol
             headers.setdefault(name, uris.UNREADABLE)
-    return headers
+    return headers, repeated
 
 
 def _all_headers(response: Response) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from ullage.api.app import App
 from ullage.api.http import Request, Response
 from ullage.api.problems import STATUSES, Problem
 from ullage.api.upload import too_large
+from ullage.settings import SettingsError
 
 Environ = dict[str, Any]
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -25,7 +26,15 @@ _TITLES = {200: "OK", 201: "Created", 204: "No Content", **{status: about.title 
 
 
 def wsgi_application(app: App) -> Application:
-    """An App as a WSGI callable."""
+    """An App as a WSGI callable.
+
+    Raises SettingsError for auth certificates: a server joins headers that came twice, so a forged one would not show.
+    """
+    if "certificates" in app.settings.auth_schemes:
+        raise SettingsError(
+            f"option auth: {app.settings.auth!r} is not accepted by a WSGI application. "
+            "Accepted: any schemes but certificates, which `ullage serve` alone has."
+        )
 
     def application(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         request = _request(environ, app.settings.mount)

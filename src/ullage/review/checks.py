@@ -9,7 +9,7 @@ from ullage import logs
 from ullage.review.bounds import AskerBounds, DatabaseEncryption, ServedEncryption, WorkBounds
 from ullage.review.check import NO_DATABASE, NO_URL, ROLE_REMEDY, Check, Saying
 from ullage.review.deployment import Deployment
-from ullage.review.identity import ApiTokens, Certificates, Issuer, Keystone
+from ullage.review.identity import ApiTokens, Certificates, ClientCertificates, Issuer, Keystone
 from ullage.review.report import Area, Observation, Report, Severity
 from ullage.review.versions import DatabaseVersion
 
@@ -323,6 +323,7 @@ CHECKS: tuple[Check, ...] = (
     ApiTokens(),
     Issuer(),
     Keystone(),
+    ClientCertificates(),
     Rules(),
     Origins(),
     FileModes(),

@@ -133,7 +133,7 @@ def _files(settings: Settings, config: Path | None) -> list[FileFacts]:
     named = [("database", database), *(("database", each) for each in beside), ("configuration", config)]
     named.append(("database_file", Path(settings.database_file) if settings.database_file else None))
     named.append(("key", Path(settings.tls_key) if settings.tls_key else None))
-    trusted = ("policy_file", "tls_certificate", *certificates.AUTHORITY_FILES)
+    trusted = ("policy_file", "certificates_file", "tls_certificate", *certificates.AUTHORITY_FILES)
     open_to_read = [(name, Path(getattr(settings, name))) for name in trusted if getattr(settings, name)]
     found = []
     for kind, path in (*named, *open_to_read):

@@ -62,6 +62,29 @@ class Keystone(Check):
             yield Severity.INFO, "What Keystone says is believed within bounds.", ""
 
 
+class ClientCertificates(Check):
+    """Few may say whose certificate was shown."""
+
+    name, area = "client-certificates", Area.ACCESS
+    ADDRESSES_MAX = 256
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        if "certificates" not in deployment.settings.auth_schemes:
+            yield Severity.INFO, "No proxy is believed about certificates.", ""
+            return
+        networks = deployment.settings.proxy_networks()
+        wide = [str(each) for each in networks if each.num_addresses > self.ADDRESSES_MAX]
+        own = [str(each) for each in networks if each.is_loopback]
+        if wide:
+            seen = f"Whoever has an address of {', '.join(wide)} may say whose certificate was shown."
+            yield Severity.HIGH, seen, "Name the addresses of the proxies in certificates_proxies."
+        if own:
+            seen = f"Every user of this machine may say whose certificate was shown ({', '.join(own)})."
+            yield Severity.LOW, seen, "Let nobody but the proxy and the service run here."
+        if not wide and not own:
+            yield Severity.INFO, f"{', '.join(map(str, networks))} may say whose certificate was shown.", ""
+
+
 class ApiTokens(Check):
     """Tokens end, and soon enough."""
 

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
+from ullage.settings.certificates import CertificateOptions
 from ullage.settings.federated import KeystoneOptions, OidcOptions
 from ullage.settings.option import Option, SettingsError, option
 from ullage.settings.schemes import AUTH_SCHEMES, LOOPBACK, named, require_sense
@@ -39,7 +40,7 @@ _ANY_SCHEME = "|".join(AUTH_SCHEMES)
 
 
 @dataclass(frozen=True)
-class Settings(OidcOptions, KeystoneOptions):
+class Settings(OidcOptions, KeystoneOptions, CertificateOptions):
     """The options of one process; `load` makes them, and makes sure of them."""
 
     host: str = option("127.0.0.1", "The address to listen on.")
@@ -220,6 +221,8 @@ class Settings(OidcOptions, KeystoneOptions):
             self.require_oidc()
         if "keystone" in self.auth_schemes:
             self.require_keystone()
+        if "certificates" in self.auth_schemes:
+            self.require_certificates()
 
     @property
     def auth_schemes(self) -> tuple[str, ...]:

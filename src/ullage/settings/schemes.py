@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ullage.settings.option import SettingsError
 
-AUTH_SCHEMES = ("noauth2", "tokens", "oidc", "keystone")
+AUTH_SCHEMES = ("noauth2", "tokens", "oidc", "keystone", "certificates")
 """What the option `auth` may name."""
 CLOSED_SCHEME = "tokens"
 """What it stands for when it names none."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from ullage.api.auth.certificates import Certificates
 from ullage.api.auth.contract import NotIdentified, Scheme
 from ullage.api.auth.noauth2 import NoAuth2
 from ullage.api.auth.oidc import Oidc
@@ -32,6 +33,7 @@ SCHEMES: Mapping[str, Callable[[Settings, Service], Scheme]] = {
     "tokens": lambda settings, service: Tokens(partial(tokens.find, service), settings.token_seconds_max),
     "oidc": lambda settings, service: Oidc(settings),
     "keystone": _keystone,
+    "certificates": lambda settings, service: Certificates(settings),
 }
 """The name that the setting `auth` takes -> how the scheme is made."""
 
