@@ -115,7 +115,7 @@ def _ask_each(operation: Any, line: Line, judge: Judge, count: int, chance: int)
     def ask(case: Any) -> None:
         if next(left, None) is not None:
             sent = _sent(case)
-            judge.answer("schemathesis", sent, *line.ask(sent))
+            judge.whole("schemathesis", sent, *line.ask(sent))
 
     ask()
 
@@ -141,7 +141,7 @@ def spoilt(line: Line, judge: Judge, count: int, chance: random.Random) -> None:
         sent = chance.choice(good)
         if chance.random() < 0.9:
             sent = _reframed(sent, chance)
-            judge.answer("spoilt", sent, *line.ask(sent))
+            judge.whole("spoilt", sent, *line.ask(sent))
         else:
             sent = _changed(sent, chance)
             judge.answer("spoilt", sent, *line.once(sent))

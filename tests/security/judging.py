@@ -47,6 +47,12 @@ class Judge:
     _stored: set[str] = field(default_factory=set)
     """Texts that were sent and hold a telltale: names may be such, and are listed to others later."""
 
+    def whole(self, kind: str, sent: bytes, status: int, answer: bytes) -> None:
+        """The same for a whole request: no answer to it is a fault."""
+        if status == 0:
+            self.fail(f"{kind}: no answer to {sent[:2000]!r}")
+        self.answer(kind, sent, status, answer)
+
     def answer(self, kind: str, sent: bytes, status: int, answer: bytes) -> None:
         """Judge what was answered (head and body) to what was sent; status 0 is a connection that was closed."""
         self.requests[kind] = self.requests.get(kind, 0) + 1

@@ -1,14 +1,16 @@
 """`make security`: attack the running service; the last line is for scripts, and the exit status 1 if anything failed.
 
-SECURITY requests=100000 failures=0 schemathesis=N spoilt=N random=N sqlmap=N ...
+SECURITY requests=100000 failures=0 seed=S seconds=T databases=sqlite,... schemathesis=N spoilt=N random=N sqlmap=N
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import re
 import secrets
 import sys
+import time
 from collections.abc import Callable
 
 import servers
@@ -20,6 +22,8 @@ from security.sending import Line, request
 
 SHARES = {"schemathesis": 0.25, "spoilt": 0.65, "random": 0.10}
 """How the requests are divided among the attacks."""
+MISTAKE = re.compile(r"Traceback|^\S+ (ERROR|CRITICAL) .*", re.MULTILINE)
+"""What the log says when something went wrong, be it a request's own thread, the committer or a worker that is gone."""
 
 
 def main() -> int:
@@ -32,6 +36,7 @@ def main() -> int:
     parser.add_argument("--without-sqlmap", action="store_true")
     chosen = parser.parse_args()
     judge = Judge()
+    began = time.monotonic()
     names = chosen.databases.split(",")
     print(f"security: seed {chosen.seed}", flush=True)
     for name in names:
@@ -39,10 +44,11 @@ def main() -> int:
             url = server.new_ledger_database()
             with UllageServer(url, auth="noauth2", log_level="warning") as service:
                 _attack(service, judge, -(-chosen.requests // len(names)), chosen.seed)
-                if not chosen.without_sqlmap and name == names[0]:
+                if not chosen.without_sqlmap:
                     sqlmap.run(service, judge)
-            _judge_log(service, judge, name)
-    return _told(judge)
+            judge_log(service.finished_log, judge, name)
+    print(told(judge, chosen.seed, time.monotonic() - began, chosen.databases))
+    return 1 if judge.failed else 0
 
 
 def _attack(service: UllageServer, judge: Judge, count: int, seed: int) -> None:
@@ -60,16 +66,18 @@ def _attack(service: UllageServer, judge: Judge, count: int, seed: int) -> None:
         print(f"security: {judge.total} requests, {judge.failed} failures", flush=True)
 
 
-def _judge_log(service: UllageServer, judge: Judge, name: str) -> None:
+def judge_log(log: str, judge: Judge, name: str) -> None:
     """What went wrong without being answered so is in the log."""
-    if "Traceback" in service.finished_log:
-        judge.fail(f"{name}: the log tells of a mistake:\n{service.finished_log[-4000:]}")
+    met = MISTAKE.search(log)
+    if met is not None:
+        judge.fail(f"{name}: the log tells of a mistake:\n{log[max(0, met.start() - 500) :][:4000]}")
 
 
-def _told(judge: Judge) -> int:
+def told(judge: Judge, seed: int, seconds: float, databases: str) -> str:
+    """The line for scripts."""
     kinds = " ".join(f"{kind}={count}" for kind, count in judge.requests.items())
-    print(f"SECURITY requests={judge.total} failures={judge.failed} {kinds}")
-    return 1 if judge.failed else 0
+    run = f"seed={seed} seconds={seconds:.0f} databases={databases}"
+    return f"SECURITY requests={judge.total} failures={judge.failed} {run} {kinds}"
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from serving import UllageServer
 
-from security import fuzzing
+from security import fuzzing, run
 from security.judging import Judge
 from security.sending import Line, request
 
@@ -74,3 +74,30 @@ def test_the_judge_knows_what_was_stored() -> None:
     assert judge.failed == 0
     judge.answer("x", b"GET / HTTP/1.1\r\n\r\n", 400, listed.replace(b"names", b"SELECT 1"))
     assert judge.failed == 1
+
+
+def test_the_judge_misses_an_answer() -> None:
+    judge = Judge()
+    judge.whole("x", b"GET / HTTP/1.1\r\n\r\n", 0, b"")
+    assert (judge.failed, judge.total) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("log", "failed"),
+    [
+        ("2026-01-31T12:00:00.123Z WARNING ullage.x ERROR is a word\n", 0),
+        ("2026-01-31T12:00:00.123Z INFO ullage.x a\n2026-01-31T12:00:00.123Z ERROR _granian a worker is gone\n", 1),
+        ("2026-01-31T12:00:00.123Z CRITICAL ullage nobody caught this\n", 1),
+        ("  Traceback, newest call last:\n", 1),
+    ],
+)
+def test_the_judge_reads_the_log(log: str, failed: int) -> None:
+    judge = Judge()
+    run.judge_log(log, judge, "x")
+    assert judge.failed == failed
+
+
+def test_the_last_line_is_for_scripts() -> None:
+    judge = Judge({"spoilt": 2, "random": 1})
+    expected = "SECURITY requests=3 failures=0 seed=7 seconds=2 databases=sqlite spoilt=2 random=1"
+    assert run.told(judge, 7, 1.6, "sqlite") == expected
