@@ -31,8 +31,8 @@ class Pace:
     reference_samples_max: int
 
 
-FULL = Pace(3_500, 6.0, 30.0, 60.0, 10, 30, 2, 30, 300, 30)
-QUICK = Pace(285, 1.0, 4.0, 8.0, 2, 4, 1, 5, 60, 5)
+FULL = Pace(3_500, 6.0, 20.0, 60.0, 10, 30, 2, 30, 300, 30)
+QUICK = Pace(285, 1.0, 3.0, 5.0, 2, 4, 1, 3, 60, 5)
 
 
 class Overdue(Exception):

@@ -131,7 +131,7 @@ def _claims() -> Iterator[Row]:
             **common,
         )
     title = "MariaDB, 16 clients, 10 consumers in each POST"
-    yield Row("several", "several", section, "multi-consumer", title, world, unit="claims/s", clients=16, is_quick=True)
+    yield Row("several", "several", section, "multi-consumer", title, world, unit="claims/s", clients=16)
 
 
 def _together() -> Iterator[Row]:
@@ -282,7 +282,6 @@ def _workers() -> Iterator[Row]:
                 16,
                 has_reference=(database, name) == ("mariadb", "workers-1"),
                 stands_for="searches-mariadb-workers-1",
-                is_quick=(database, name) == ("mariadb", "workers-1"),
                 **more,
             )
     for database in ("postgresql", "mariadb", "sqlite"):

@@ -67,6 +67,20 @@ def walks(monkeypatch: pytest.MonkeyPatch) -> list[Walk]:
     return begun
 
 
+@pytest.fixture
+def gathered(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The keys of all anchors of which it was found out what could fill their slots."""
+    found: list[int] = []
+    gather = choices.Gatherer.anchors
+
+    def counted(gatherer: choices.Gatherer, keys: Sequence[int]) -> Iterator[Anchor]:
+        found.extend(keys)
+        return gather(gatherer, keys)
+
+    monkeypatch.setattr(choices.Gatherer, "anchors", counted)
+    return found
+
+
 # The first answers cost only themselves
 
 
@@ -103,6 +117,11 @@ def test_a_limit_visits_only_the_anchors_it_needs(walks: list[Walk]) -> None:
         assert len(walks) == visited
 
 
+def test_a_limit_gathers_hardly_more_anchors_than_it_needs(gathered: list[int]) -> None:
+    search(wide(4, trees=200), CandidateRequest(alike(2), GroupPolicy.ISOLATE, limit=10))
+    assert len(gathered) == candidates.CHUNK_FIRST < 20
+
+
 def test_breadth_first_keeps_so_many_walks_going_and_no_more(
     walks: list[Walk], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,22 +154,14 @@ def test_trees_of_one_need_no_walk_and_no_choices(walks: list[Walk], monkeypatch
 
 
 def test_anchors_that_only_the_same_sharing_providers_serve_are_visited_once(
-    monkeypatch: pytest.MonkeyPatch,
+    gathered: list[int],
 ) -> None:
-    visited: list[int] = []
-    gather = choices.Gatherer.anchors
-
-    def counted(gatherer: choices.Gatherer, keys: Sequence[int]) -> Iterator[Anchor]:
-        visited.extend(keys)
-        return gather(gatherer, keys)
-
-    monkeypatch.setattr(choices.Gatherer, "anchors", counted)
     fleet = Fleet().share("s", {"DISK_GB": 9}, "a").share("t", {"DISK_GB": 9}, "b")
     for number in range(90):
         fleet.add(f"cn{number}", aggregates=[("a",), ("b",), ("a", "b")][number % 3])
     answer = search(fleet.snapshot(), CandidateRequest((RequestGroup("", {"DISK_GB": 1}),)))
     assert len(answer.candidates) == 2
-    assert len(visited) == 3, "one anchor of each kind"
+    assert len(gathered) == 3, "one anchor of each kind"
 
 
 def test_what_sharing_providers_do_alone_is_tried_under_one_anchor_of_a_kind() -> None:
