@@ -22,18 +22,18 @@ def _usual_umask() -> Iterator[None]:
     os.umask(former)
 
 
+ALL = ("", "-wal", "-shm", "-turn", "-next")
+"""What is added to a database's name: by SQLite, and for turns."""
+
+
 def modes(folder: Path) -> dict[str, int]:
-    """Permission bits of the database and what SQLite keeps beside it; the two lock files are empty."""
-    return {
-        path.name: stat.S_IMODE(path.stat().st_mode)
-        for path in folder.iterdir()
-        if not path.name.endswith(("-turn", "-next"))
-    }
+    """Permission bits of the database and of what is kept beside it."""
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
 
 
 def test_what_the_service_makes_is_its_owners_alone(tmp_path: Path) -> None:
     with Service(f"sqlite:///{tmp_path}/new.db"):
-        assert modes(tmp_path) == dict.fromkeys(("new.db", "new.db-wal", "new.db-shm"), 0o600)
+        assert modes(tmp_path) == {f"new.db{end}": 0o600 for end in ALL}
 
 
 @pytest.mark.parametrize("command", [("load", str(FLEET)), ("db", "upgrade"), ("token", "create", "--user", "u")])
@@ -47,7 +47,7 @@ def test_a_file_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
     store = Store.open(f"sqlite:///{tmp_path}/old.db")
     store.upgrade()
     with store.reading():
-        assert modes(tmp_path) == dict.fromkeys(("old.db", "old.db-wal", "old.db-shm"), 0o640)
+        assert modes(tmp_path) == {f"old.db{end}": 0o640 for end in ALL}
     store.close()
 
 

@@ -46,7 +46,15 @@ class Turns:
     @cached_property
     def _files(self) -> tuple[int, int]:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        return os.open(f"{self._database}-next", flags, 0o660), os.open(f"{self._database}-turn", flags, 0o660)
+        mode = self._mode()
+        return os.open(f"{self._database}-next", flags, mode), os.open(f"{self._database}-turn", flags, mode)
+
+    def _mode(self) -> int:
+        """Whoever may write the database may take turns at it, and nobody else; a new one is its owner's alone."""
+        try:
+            return os.stat(self._database).st_mode & 0o666
+        except FileNotFoundError:
+            return 0o600
 
     def __del__(self) -> None:
         for file in self.__dict__.get("_files", ()):
