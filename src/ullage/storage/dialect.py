@@ -72,6 +72,10 @@ class Dialect(ABC):
     """Statements that begin a transaction whose later SELECTs see what others committed before they started."""
     retryable: ClassVar[frozenset[int | str]]
     """Codes of deadlocks, lock timeouts, serialization and certification failures."""
+    waited: ClassVar[frozenset[int | str]]
+    """Those of them that say that a lock was waited for in vain, as long as a statement may."""
+    ended: ClassVar[frozenset[int | str]] = frozenset()
+    """Codes of a statement that was ended at its time limit, or by an operator."""
     unavailable: ClassVar[frozenset[int | str]] = frozenset()
     """Codes of a server that answers, but takes no work at the moment."""
     forbidden: ClassVar[frozenset[int | str]]
@@ -124,6 +128,14 @@ class Dialect(ABC):
         """Whether the transaction failed only because of others, and may succeed when it is run again."""
         return isinstance(error, DBAPIError) and self.code(error.orig or error) in self.retryable
 
+    def has_waited(self, error: BaseException) -> bool:
+        """Whether a lock was not to be had in the time that a statement may wait for one."""
+        return isinstance(error, DBAPIError) and self.code(error.orig or error) in self.waited
+
+    def is_ended(self, error: BaseException) -> bool:
+        """Whether a statement was ended for the time it took; the connection is still good."""
+        return isinstance(error, DBAPIError) and self.code(error.orig or error) in self.ended
+
     def is_forbidden(self, error: BaseException) -> bool:
         """Whether the role in use may not do what was asked."""
         return isinstance(error, DBAPIError) and self.code(error.orig or error) in self.forbidden
@@ -132,6 +144,12 @@ class Dialect(ABC):
         """What the role in use may not do, in words that hold nothing of the statement."""
         match = self.names_table.search(str(error.orig)) if self.names_table else None
         return f"its role may not do what is needed with the table {match[1]}" if match else "its role may not do that"
+
+    def said(self, error: BaseException) -> str:
+        """What the database said of an error, on one line."""
+        cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+        words = " ".join(str(part) for part in (cause.args[1:] if len(cause.args) > 1 else cause.args))
+        return " ".join(words.split()) or type(cause).__name__
 
     def is_constraint_violation(self, error: BaseException) -> bool:
         """Whether a constraint of the schema (unique, foreign key, not null, check) refused a row."""
@@ -142,6 +160,10 @@ class Dialect(ABC):
         if isinstance(error, DBAPIError):
             return error.connection_invalidated or self.code(error.orig or error) in self.unavailable
         return isinstance(error, StorageUnavailable | CommitUnknown)
+
+    def is_commit_unknown(self, error: BaseException) -> bool:
+        """Whether a commit that failed like this may have taken effect."""
+        return self.is_disconnect(error) or self.is_ended(error)
 
     def turns(self, url: URL) -> Callable[[], AbstractContextManager[None]]:
         """What a process waits for before it begins to write, so that all get their turn."""

@@ -74,6 +74,7 @@ class Sqlite(Dialect):
     begin_reading = ("BEGIN",)
     begin_writing = ("BEGIN IMMEDIATE",)
     retryable = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+    waited = frozenset({sqlite3.SQLITE_BUSY})
     unavailable = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
     forbidden = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM})
 
@@ -158,8 +159,9 @@ class Postgresql(Dialect):
     begin_reading = ("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",)
     begin_writing = ("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",)
     retryable = frozenset({"40001", "40P01", "55P03"})
-    unavailable = frozenset({"53300", "57014", "57P01", "57P02", "57P03"})
-    """57014: a statement was cut off at its time limit."""
+    waited = frozenset({"55P03"})
+    ended = frozenset({"57014"})
+    unavailable = frozenset({"53300", "57P01", "57P02", "57P03"})
     forbidden = frozenset({"42501"})
     names_table = re.compile(r"^permission denied for table (\w+)")
 
@@ -203,6 +205,15 @@ class Postgresql(Dialect):
 
     def code(self, error: BaseException) -> str | None:
         return getattr(error, "sqlstate", None)
+
+    def said(self, error: BaseException) -> str:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        # the rest of what the server says may quote the statement
+        primary = cause.diag.message_primary if isinstance(cause, psycopg.Error) else None
+        return primary or super().said(error)
+
+    def is_commit_unknown(self, error: BaseException) -> bool:
+        return self.is_disconnect(error)  # a commit that is ended was rolled back
 
     def skipping_insert(self, table: Table) -> Insert:
         return postgresql.insert(table).on_conflict_do_nothing()

@@ -65,6 +65,7 @@ class Mariadb(Dialect):
         "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_BACKSLASH_ESCAPES'",
         "SET SESSION tx_isolation = 'REPEATABLE-READ'",
         f"SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS_MAX}",
+        f"SET SESSION lock_wait_timeout = {LOCK_SECONDS_MAX}",  # for tables
         f"SET SESSION max_statement_time = {STATEMENT_SECONDS_MAX}",
         f"SET SESSION idle_transaction_timeout = {IDLE_SECONDS_MAX}",
         "SET SESSION group_concat_max_len = 16777216",  # for PackedStatement
@@ -75,8 +76,9 @@ class Mariadb(Dialect):
     retryable = frozenset({1020, 1205, 1213, 1412})
     """Record changed since last read, lock wait timeout, deadlock (Galera says that of a failed certification, too),
     table changed by an upgrade since the snapshot."""
-    unavailable = frozenset({1040, 1047, 1053, 1203, 1927, 1969})
-    """1969: a statement was cut off at its time limit."""
+    waited = frozenset({1205})
+    ended = frozenset({1317, 1969})
+    unavailable = frozenset({1040, 1047, 1053, 1203, 1927})
     forbidden = frozenset({1044, 1142, 1143, 1227})
     names_table = re.compile(r" denied to user .* for table (?:`\w+`\.)?[`'](\w+)[`']")
 
@@ -123,7 +125,7 @@ class Mariadb(Dialect):
     @contextmanager
     def upgrade_lock(self, connection: Connection) -> Iterator[None]:
         connection.detach()  # so that this setting ends with it
-        connection.exec_driver_sql("SET SESSION max_statement_time = 0")
+        connection.exec_driver_sql(f"SET SESSION max_statement_time = 0, lock_wait_timeout = {UPGRADE_SECONDS_MAX}")
         lock = table_lock if _is_cluster(connection) else named_lock
         with lock(connection, UPGRADE_SECONDS_MAX):
             yield

@@ -56,6 +56,20 @@ class StorageUnavailable(Busy, StorageTrouble):
         return self.reason
 
 
+@dataclass(eq=False)
+class StatementEnded(Busy, StorageTrouble):
+    """The database ended a statement, for its time, for that of a lock or for a deadlock: nothing was changed.
+
+    `reason` is for the operator; askers are told no more than that they should come back.
+    """
+
+    reason: str
+    sentence: ClassVar[str] = "The database did not come to an end with this in time. Try again later."
+
+    def __str__(self) -> str:
+        return self.reason
+
+
 class ConnectionLost(StorageUnavailable):
     """The connection broke after it had been made, and before a commit was asked for."""
 

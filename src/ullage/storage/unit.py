@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from ullage.model.errors import ConcurrentUpdate
 from ullage.storage.dialect import Dialect
 from ullage.storage.dialects import read_url
-from ullage.storage.trouble import CommitUnknown, ConnectionLost, NotAllowed, Outdated, StorageUnavailable
+from ullage.storage.trouble import (
+    CommitUnknown,
+    ConnectionLost,
+    NotAllowed,
+    Outdated,
+    StatementEnded,
+    StorageUnavailable,
+)
 
 T = TypeVar("T")
 
@@ -24,6 +32,7 @@ WRITING_POOL_SIZE = 1
 PAUSE_SECONDS_FIRST = 0.005
 PAUSE_SECONDS_MAX = 0.5
 
+_log = logging.getLogger(__name__)
 _chance = random.SystemRandom()  # only spreads retries in time; no outcome depends on it
 
 
@@ -51,7 +60,7 @@ class Store:
     def reading(self) -> AbstractContextManager[Connection]:
         """A connection on which every SELECT sees the same snapshot, taken no earlier than now.
 
-        Besides what the statements raise: StorageUnavailable, NotAllowed.
+        Besides what the statements raise: StorageUnavailable, StatementEnded, NotAllowed.
         """
         return self._reading(self.dialect.begin_reading)
 
@@ -66,14 +75,15 @@ class Store:
                 yield connection
         except DBAPIError as error:
             if self.dialect.is_retryable(error):
-                raise StorageUnavailable(self._reason(error)) from error
+                raise StatementEnded(self._reason(error)) from None
             raise
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """One transaction, committed at the end and rolled back on any exception.
 
-        Besides what the statements raise: StorageUnavailable, NotAllowed (nothing was changed) or CommitUnknown.
+        Besides what the statements raise: StorageUnavailable, StatementEnded, NotAllowed (nothing was changed) or
+        CommitUnknown.
         """
         with self._turn(), self._transaction(self.writing_engine, self.dialect.begin_writing) as connection:
             yield connection
@@ -94,7 +104,7 @@ class Store:
                     is_committing = True
                     self._commit(connection)
             except DBAPIError as error:
-                if is_committing and self.dialect.is_disconnect(error):
+                if is_committing and self.dialect.is_commit_unknown(error):
                     raise CommitUnknown(f"The connection to {self._place} broke during a commit") from error
                 raise
 
@@ -137,7 +147,7 @@ class Store:
             if self.dialect.is_disconnect(error):
                 connection.engine.dispose()  # what cut this one has most often cut all others of the pool
                 raise ConnectionLost(self._reason(error)) from error
-            self._require_allowed(error)
+            self._tell(error)
             raise
         finally:
             _release(connection)
@@ -168,20 +178,22 @@ class Store:
                 connection.exec_driver_sql(statement)
         except BaseException as error:
             _release(connection)
-            self._require_allowed(error)
+            self._tell(error)
             raise
         return connection
 
-    def _require_allowed(self, error: BaseException) -> None:
+    def _tell(self, error: BaseException) -> None:
+        """Raise what an operator has to see to, without its cause: that holds the statement, and logs show causes."""
         if isinstance(error, DBAPIError) and self.dialect.is_forbidden(error):
-            # without its cause: that holds the statement, and the log shows causes
             raise NotAllowed(f"Cannot use {self._place}: {self.dialect.denied(error)}") from None
+        if self.dialect.is_ended(error):
+            raise StatementEnded(self._reason(error)) from None
 
     def _commit(self, connection: Connection) -> None:
         try:
             self.dialect.commit(connection)
         except DBAPIError as error:
-            if self.dialect.is_disconnect(error):
+            if self.dialect.is_commit_unknown(error):
                 raise CommitUnknown(f"The connection to {self._place} broke during a commit") from error
             raise
 
@@ -190,12 +202,11 @@ class Store:
         host = f"{self._url.host or 'local'}:{self._url.port or 'default'}, " if self._url.host else ""
         return f"the {self.dialect.name} database ({host}{self._url.database})"
 
-    def _reason(self, error: Exception) -> str:
-        cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-        said = " ".join(str(part) for part in (cause.args[1:] if len(cause.args) > 1 else cause.args))
+    def _reason(self, error: BaseException) -> str:
+        said = self.dialect.said(error)
         if self._url.password:
             said = said.replace(str(self._url.password), "***")
-        return f"Cannot use {self._place}: {said.strip() or type(cause).__name__}"
+        return f"Cannot use {self._place}: {said}"
 
 
 def _release(connection: Connection) -> None:
@@ -211,7 +222,8 @@ def run(store: Store, operation: Callable[[Connection], T], attempts: int = 10) 
     """What `operation` returns in a writing transaction of its own, once that is committed.
 
     It is called again, in a new transaction, as long as only others are to blame for its failure, or it raises
-    Outdated. Raises ConcurrentUpdate or ConnectionLost after `attempts`; StorageUnavailable and CommitUnknown at once.
+    Outdated. After `attempts` it raises ConcurrentUpdate (what it rests on kept changing), StatementEnded (locks, a
+    deadlock) or ConnectionLost; StorageUnavailable, StatementEnded for its time, and CommitUnknown at once.
     """
 
     def attempt() -> T:
@@ -226,10 +238,22 @@ def again(dialect: Dialect, action: Callable[[], T], attempts: int) -> T:
     for number in range(1, attempts + 1):
         try:
             return action()
+        except StatementEnded as error:
+            _log.warning("%s", error)  # by now, whoever asked for it may have been answered and gone
+            raise
         except (DBAPIError, Outdated, ConnectionLost) as error:
             if isinstance(error, DBAPIError) and not dialect.is_retryable(error):
                 raise
+            if dialect.has_waited(error):
+                _log.warning("The %s database let a write wait in vain: %s", dialect.name, dialect.said(error))
             if number == attempts:
-                raise error if isinstance(error, ConnectionLost) else ConcurrentUpdate() from error
+                raise _given_up(dialect, error, attempts) from None
         time.sleep(_chance.uniform(0.5, 1) * min(PAUSE_SECONDS_MAX, PAUSE_SECONDS_FIRST * 2 ** (number - 1)))
     raise ValueError("at least one attempt must be made")
+
+
+def _given_up(dialect: Dialect, error: Exception, attempts: int) -> Exception:
+    if isinstance(error, DBAPIError):
+        said = dialect.said(error)
+        return StatementEnded(f"Others were in the way in the {dialect.name} database {attempts} times: {said}")
+    return ConcurrentUpdate() if isinstance(error, Outdated) else error
