@@ -31,7 +31,8 @@ def test_the_setting_is_the_budget(database_url: str) -> None:
     service.store.close()
 
 
-def test_a_search_that_gives_up_says_what_to_narrow(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def eight_children(client: Client) -> None:
+    """A provider above eight with one VGPU each."""
     client.provider(VCPU=4)
     for number in range(1, 9):
         child = f"{number}fb8ea1f-2c1c-4d3c-9c5b-1fd0ea2a3c11"
@@ -39,6 +40,23 @@ def test_a_search_that_gives_up_says_what_to_narrow(client: Client, monkeypatch:
         client.do("POST", "/resource_providers", body)
         inventory = {"resource_class": "VGPU", "total": 1}
         client.do("POST", f"/resource_providers/{child}/inventories", inventory)
+
+
+@pytest.mark.parametrize("policy", ["isolate", "none"])
+def test_more_groups_than_a_tree_has_room_for_are_an_empty_answer_of_little_work(
+    client: Client, monkeypatch: pytest.MonkeyPatch, policy: str
+) -> None:
+    eight_children(client)
+    monkeypatch.setattr(candidates, "Effort", lambda _: Effort(300))
+    for count, answers in ((9, 0), (8, 1)):
+        groups = "&".join(f"resources{number}=VGPU:1" for number in range(count))
+        response = client.ask("GET", f"/allocation_candidates?{groups}&group_policy={policy}&limit=1")
+        assert response.status == 200
+        assert len(json.loads(response.body)["allocation_requests"]) == answers
+
+
+def test_a_search_that_gives_up_says_what_to_narrow(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    eight_children(client)
     groups = "&".join(f"resources{number}=VGPU:1" for number in range(6))
     assert client.do("GET", f"/allocation_candidates?{groups}&group_policy=none&limit=1").status == 200
     monkeypatch.setattr(candidates, "Effort", lambda most: Effort(min(most, 1)))

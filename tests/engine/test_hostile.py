@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
-from bench.hostile import QUESTIONS, Question
-from ullage.engine.effort import Effort
+from bench.hostile import QUESTIONS, Question, groups, trees
+from ullage.engine.effort import SLOT_WALKING, WORK_MAX, Effort
 from ullage.engine.patch import patch
 from ullage.engine.search import find
 from ullage.engine.snapshot import Snapshot
+from ullage.model.request import CandidateRequest, GroupPolicy
 
 SIZE = 0.05
 BUDGET = 20_000
 OVERSHOOT = 20_000
 """One step more may be begun: the judging of a group by everybody, or one anchor with all its choices."""
+
+SLOTS = 40
+BYTES_OF_SLOT = 80
+"""The most that is kept of each slot of an answer, for the answer and to compare others with it."""
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
@@ -38,3 +45,43 @@ def test_most_of_the_questions_would_take_more_than_they_may() -> None:
         delta = question.fleet(SIZE)
         ended += find(patch(Snapshot.empty(), delta), question.request(delta), effort=Effort(BUDGET)).gave_up
     assert ended >= len(QUESTIONS) // 3
+
+
+def wide_answers(limit: int) -> tuple[Effort, int]:
+    """The work of so many answers of 40 slots, and the bytes that it took at the most."""
+    snapshot = patch(Snapshot.empty(), trees(1, 40, 10))
+    request = CandidateRequest(groups(SLOTS, (3, 5, 4)), GroupPolicy.NONE, limit=limit)
+    effort = Effort()
+    tracemalloc.start()
+    try:
+        assert find(snapshot, request, effort=effort).count == limit
+        return effort, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_answer_counts_for_its_slots_and_little_is_kept_of_it() -> None:
+    wide_answers(10)  # what is made once is there
+    few, few_bytes = wide_answers(10)
+    many, many_bytes = wide_answers(310)
+    assert (many.done - few.done) / 300 >= SLOTS * SLOT_WALKING
+    assert (many_bytes - few_bytes) / 300 < SLOTS * BYTES_OF_SLOT
+
+
+def test_a_thousand_answers_that_take_long_to_find_are_within_the_work_of_one_search() -> None:
+    question = next(one for one in QUESTIONS if one.name.startswith("subtrees: 32 groups"))
+    delta = question.fleet(1)
+    asked = question.request(delta)
+    effort = Effort()
+    found = find(patch(Snapshot.empty(), delta), asked, effort=effort)
+    assert (found.count, found.gave_up) == (asked.limit, False)
+    assert effort.done < WORK_MAX
+
+
+def test_ten_thousand_trees_that_are_one_provider_too_small_are_within_the_work_of_one_search() -> None:
+    question = next(one for one in QUESTIONS if one.name.startswith("one group more"))
+    delta = question.fleet(SIZE)
+    effort = Effort()
+    found = find(patch(Snapshot.empty(), delta), question.request(delta), effort=effort)
+    assert (found.count, found.truncated) == (0, False)
+    assert effort.done / SIZE < WORK_MAX / 4

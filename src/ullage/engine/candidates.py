@@ -6,6 +6,7 @@ mappings only. A candidate that only sharing providers serve may hang on several
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import islice, pairwise
 
@@ -14,7 +15,7 @@ import numpy as np
 from ullage.engine.block import Integers, Mask
 from ullage.engine.choices import Gatherer
 from ullage.engine.combine import Walk
-from ullage.engine.effort import DUPLICATES_MAX, FOUND_AT_ONCE, VISIT, Effort
+from ullage.engine.effort import DUPLICATES_MAX, FOUND_AT_ONCE, GLANCE, SLOT_AT_ONCE, VISIT, Effort
 from ullage.engine.few import FEW_MAX, FewAssignments, are_independent
 from ullage.engine.lineage import Lineage
 from ullage.engine.rules import Anchor, Assignment
@@ -116,6 +117,10 @@ class Candidates:
     # The candidates of an anchor
 
     def _distinct(self, anchor: Anchor) -> Iterator[Assignment]:
+        if self._survey.rules.is_hopeless(anchor):
+            width = sum(map(len, anchor.choices))
+            self._effort.spend(VISIT + GLANCE * len(self._survey.slots) + width // 2)
+            return iter(())
         if self._is_independent:
             few = FewAssignments(self._survey.rules, anchor)
             if few.count <= FEW_MAX:
@@ -132,7 +137,8 @@ class Candidates:
             elif assignment not in self._shared_sets:
                 self._shared_sets.add(assignment)
                 yield assignment
-        self._effort.spend(VISIT + few.count + len(self._survey.slots) + answers * FOUND_AT_ONCE)
+        slots = len(self._survey.slots)
+        self._effort.spend(VISIT + few.count + slots + answers * (FOUND_AT_ONCE + SLOT_AT_ONCE * slots))
 
     def _walked(self, anchor: Anchor) -> Iterator[Assignment]:
         seen: set[Hashable] = set()
@@ -178,13 +184,13 @@ class Candidates:
         if not walk.is_finished:
             self._effort.truncated = True
 
-    def _totals(self, assignment: Assignment) -> frozenset[tuple[tuple[int, int], int]]:
-        """The allocations of an assignment in a form that can be compared: ((provider key, class key), amount)."""
+    def _totals(self, assignment: Assignment) -> bytes:
+        """The allocations of an assignment in a form that can be compared and is small: many are remembered."""
         totals: dict[tuple[int, int], int] = {}
         for provider, demands in zip(assignment, self._survey.rules.demands, strict=True):
             for class_key, amount in demands:
                 totals[provider, class_key] = totals.get((provider, class_key), 0) + amount
-        return frozenset(totals.items())
+        return array("q", [n for key in sorted(totals) for n in (*key, totals[key])]).tobytes()
 
     def _walk(self, anchor: Anchor, distinct: bool) -> Walk:
         """A walk that leaves out what only sharing providers serve, if an anchor that they serve alike had its own."""

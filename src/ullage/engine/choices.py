@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, pairwise
 
 import numpy as np
 
-from ullage.engine.block import PLACE_BITS, PLACE_MASK, Integers, entries_of
+from ullage.engine.block import PLACE_BITS, PLACE_MASK, Integers, Mask, entries_of
 from ullage.engine.groups import PackedMask
 from ullage.engine.rules import Anchor
 from ullage.engine.snapshot import Snapshot
@@ -38,13 +39,17 @@ class Gatherer:
         self._shared: dict[frozenset[int], tuple[tuple[int, ...], ...]] = {}
         self._shared_through: dict[tuple[int, ...], frozenset[int]] = {}
         self._traits: dict[int, int] = {}
+        self._crowds = _crowds(survey)
         self._wanted_by = {
             class_key: [slot for slot, demands in enumerate(survey.rules.demands) if class_key in dict(demands)]
             for class_key in survey.rules.contended
         }
 
     def anchors(self, keys: Sequence[int]) -> Iterator[Anchor]:
-        """The anchors of some root keys, with their choices in the order of keys, or shuffled by the seed."""
+        """The anchors of some root keys, with their choices in the order of keys, or shuffled by the seed.
+
+        One whose tree has fewer providers than slots which must be apart has no choices at all.
+        """
         trees = [self._snapshot.tree(key) for key in keys]
         bounds = np.cumsum([0, *(len(tree) for tree in trees)])
         members = np.fromiter(chain.from_iterable(trees), np.int64, int(bounds[-1]))
@@ -55,10 +60,13 @@ class Gatherer:
                 by_tree[id(slot.own)] = _by_tree(slot.own, members, positions, bounds)
         own = [by_tree[id(slot.own)] for slot in self._survey.slots]
         served = [self._served_by(tree) for tree in trees]
+        has_seats = np.ones(len(keys), np.bool_)
+        for mask, seats in self._crowds:
+            has_seats &= _counts(mask.at(positions), bounds) >= seats
         portion: list[Gathered] = []
         width = 0
-        for number, (key, by) in enumerate(zip(keys, served, strict=True)):
-            choices = self._choices(key, by, [some[number] for some in own])
+        for number, (key, by, is_roomy) in enumerate(zip(keys, served, has_seats.tolist(), strict=True)):
+            choices = self._choices(key, by, [some[number] for some in own]) if is_roomy else ((),) * len(own)
             portion.append((key, choices, by))
             width += sum(map(len, choices))
             if width > PORTION_MAX:
@@ -167,6 +175,24 @@ def room_left(snapshot: Snapshot, class_key: int, providers: Iterable[int]) -> d
         most = np.clip(block.stock.free[at], 0, ROOM_MAX).astype(np.int64)
         result.update(zip(some.tolist(), np.minimum(most, block.stock.max_unit[at]).tolist(), strict=True))
     return result
+
+
+def _crowds(survey: Survey) -> list[tuple[PackedMask, int]]:
+    """Some providers, and how many slots there are which only they can fill, each another one."""
+    if not survey.rules.isolate:
+        return []
+    masks = [slot.own for slot in survey.slots if slot.is_suffixed and not slot.sharing.keys]
+    alike = Counter(map(id, masks))  # slots of equal groups have one mask
+    distinct = list({id(mask): mask for mask in masks}.values())
+    crowds = [(mask, alike[id(mask)]) for mask in distinct if alike[id(mask)] > 1]
+    if len(distinct) > 1:
+        crowds.append((PackedMask(np.bitwise_or.reduce([mask.bits for mask in distinct])), len(masks)))
+    return crowds
+
+
+def _counts(fits: Mask, bounds: Integers) -> Integers:
+    """How many members of each tree fit."""
+    return np.diff(np.concatenate(([0], np.cumsum(fits)))[bounds])
 
 
 def _by_tree(own: PackedMask, members: Integers, positions: Integers, bounds: Integers) -> list[list[int]]:

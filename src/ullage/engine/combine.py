@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ullage.engine.block import NO_KEY
-from ullage.engine.effort import CHECKED_FROM, FOUND_WALKING, FRUITLESS_AT_ANCHOR_MAX, TROUBLE, VISIT, Effort
+from ullage.engine.effort import CHECKED_FROM, FRUITLESS_AT_ANCHOR_MAX, TROUBLE, VISIT, Effort, found_walking
 from ullage.engine.lineage import Lineage, in_one_subtree
 from ullage.engine.matching import seats_all
 from ullage.engine.rules import Anchor, Assignment, Rules
@@ -130,7 +130,7 @@ class Walk:
                     self._give_back(taken)
                 depth = back
                 if accept(assignment):
-                    self._tries += FOUND_WALKING
+                    self._tries += found_walking(last + 1)
                     self._flush()
                     refusals = 0
                     yield assignment
@@ -376,7 +376,7 @@ class Walk:
                 fitting[kind] = [key for key in seat.choices if all(left[key] >= some for left, some in seat.wants)]
             choices[seat.slot] = fitting[kind]
         answer, steps = seats_all(free, choices)
-        self._tries += steps + len(seats)
+        self._tries += steps + 2 * len(seats)
         return answer
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-WORK_MAX = 1_800_000
-"""What a search may do, found or not: a second at the worst. A unit is a look at one choice, about half a
+WORK_MAX = 1_500_000
+"""What a search may do, found or not: less than a second at the worst. A unit is a look at one choice, about half a
 microsecond; what costs more counts for more."""
 FRUITLESS_AT_ANCHOR_MAX = 100_000
 """Tries under one anchor without an answer, so that one hopeless tree does not use up what the others need; and ten
@@ -16,16 +16,25 @@ CHECKED_FROM = 48
 """Choices of all slots from which on one matching is tried before the first step."""
 VISIT = 8
 """What visiting an anchor counts for, besides half a try for every choice there is under it."""
-FOUND_WALKING, FOUND_AT_ONCE = 30, 10
-"""What an answer counts for, besides the tries that led to it."""
+GLANCE = 3
+"""What each slot counts for under an anchor where nothing fits, as can be seen before any is filled."""
+FOUND_WALKING, FOUND_AT_ONCE = 26, 10
+"""What an answer counts for, besides the tries that led to it and its slots."""
+SLOT_WALKING, SLOT_AT_ONCE = 2, 1
+"""What each of its slots counts for: it is compared with those of other answers, kept, and written."""
 DUPLICATES_MAX = 64
 """After so many assignments in a row that repeat allocations, the rest are left to the walk of permutations."""
 ROWS_PER_UNIT = 2048
 """So many providers are judged by one condition in the time of one try, since that is done by columns."""
 MEMBERS_PER_UNIT = 512
 """So many members of one trait or aggregate are marked in that time."""
-SHARING_PER_UNIT = 3
+SHARING_PER_UNIT = 2
 """So many sharing providers are listed by an aggregate of theirs in that time."""
+
+
+def found_walking(slots: int) -> int:
+    """What an answer of a walk counts for, besides the tries that led to it."""
+    return FOUND_WALKING + SLOT_WALKING * slots
 
 
 @dataclass
@@ -52,9 +61,9 @@ class Effort:
         """Count the judging of all providers by some conditions, and by some traits and aggregates."""
         self.spend(providers * conditions // ROWS_PER_UNIT + providers * labels // MEMBERS_PER_UNIT)
 
-    def was_for(self, answers: int) -> bool:
+    def was_for(self, answers: int, slots: int) -> bool:
         """Whether all of it was spent, and most of it for the answers: they were many, and nothing was in vain."""
-        return self.is_spent and 2 * answers * FOUND_WALKING >= self.done
+        return self.is_spent and 2 * answers * (VISIT + slots + found_walking(slots)) >= self.done
 
     def gave_up(self) -> bool:
         """Whether nothing may be done any more; if so, something is given up."""

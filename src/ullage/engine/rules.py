@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
 
 Assignment = tuple[int, ...]
 """A provider key per slot, in the order of the request's slots."""
@@ -23,6 +26,20 @@ class Rules:
     one_provider_per_tree: bool = False
     traits_together: int = 0
     """A bit for every set of traits of which the unsuffixed slots' providers must have one between them."""
+
+    @cached_property
+    def totals(self) -> Mapping[int, int]:
+        """By contended class, what all slots want together."""
+        wanted = Counter[int]()
+        for class_key, amount in chain(*self.demands):
+            wanted[class_key] += amount
+        return {class_key: wanted[class_key] for class_key in self.contended}
+
+    def is_hopeless(self, anchor: Anchor) -> bool:
+        """Whether a glance at an anchor shows that nothing fits: a slot without choices, or too little room for all."""
+        return not all(anchor.choices) or any(
+            wanted > sum(anchor.room[class_key].values()) for class_key, wanted in self.totals.items()
+        )
 
 
 @dataclass(frozen=True)

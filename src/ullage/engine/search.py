@@ -52,7 +52,7 @@ def find(
         trail.append(Step(None, "fits_together", made.fitting + found.trees_of_one))
     writer = CandidateWriter(snapshot, surveyed.slots)
     giving = [slot for slot, demands in enumerate(surveyed.rules.demands) if demands]
-    is_cut = is_cut or (request.limit is None and effort.was_for(found.count))
+    is_cut = is_cut or (request.limit is None and effort.was_for(found.count, len(surveyed.slots)))
     # A few trees that are too hard to pack say nothing against what was found elsewhere.
     gave_up = effort.truncated and not is_cut and found.count != request.limit and (effort.is_spent or not found.count)
     return Findings(

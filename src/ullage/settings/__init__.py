@@ -165,7 +165,7 @@ class Settings(OidcOptions, KeystoneOptions, CertificateOptions):
         maximum=10_000_000,
     )
     search_work_max: int = option(
-        1_800_000,
+        1_500_000,
         "The work that one search may take, counted in looks at a choice of about half a microsecond; a search that "
         "has not found what was wanted by then is answered 400, and what to narrow.",
         minimum=1000,
