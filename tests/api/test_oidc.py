@@ -100,6 +100,9 @@ def test_a_good_token_says_who_asks(issuer: Issuer, oidc: Oidc) -> None:
     assert identity_of(oidc, issuer.token()) == IDENTITY
     assert identity_of(oidc, issuer.token(aud=["other", issuers.AUDIENCE])) == IDENTITY
     assert identity_of(oidc, issuer.token(exp=int(time.time()) - 20)) == IDENTITY  # clocks differ
+    assert identity_of(oidc, issuer.token(exp=10**400)) == IDENTITY
+    for word in ("JWT", "at+jwt", "application/at+JWT"):
+        assert identity_of(oidc, issuer.token(headers={"typ": word}, typ="Bearer", nonce="a")) == IDENTITY
 
 
 @pytest.mark.parametrize(
@@ -136,6 +139,13 @@ FORGED: dict[str, Callable[[Issuer], str]] = {
     "a demand that is not known": lambda issuer: issuer.token(headers={"crit": ["b64"], "b64": True}),
     "other claims under the seal": lambda issuer: spoilt(issuer.token()),
     "oversized": lambda issuer: issuer.token(padding="a" * 20_000),
+    "of another type": lambda issuer: issuer.token(headers={"typ": "logout+jwt"}),
+    "of a type that is no word": lambda issuer: issuer.token(headers={"typ": "none"}),
+    "an ID token": lambda issuer: issuer.token(at_hash="a", nonce="b"),
+    "an ID token, of Keycloak": lambda issuer: issuer.token(typ="ID"),
+    "an ID token, of Cognito": lambda issuer: issuer.token(token_use="id"),
+    "a refresh token": lambda issuer: issuer.token(typ="Refresh"),
+    "a logout token": lambda issuer: issuer.token(events={"http://schemas.openid.net/event/backchannel-logout": {}}),
     "not text": lambda issuer: "a.b.c",
     "deep": lambda issuer: f"{base64.urlsafe_b64encode(b'[' * 9000).decode()}.e30.a",
     "not ASCII": lambda issuer: issuer.token() + "é",

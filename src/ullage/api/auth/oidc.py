@@ -24,6 +24,12 @@ KNOWN_MAX = 10_000
 KNOWN_SECONDS = 60.0
 ID_LENGTH_MAX = 255
 """Of users and projects, as the ledger keeps them, and of roles."""
+TYPES = ("jwt", "at+jwt")
+"""What the header of an access token may say in `typ`; it need not say anything."""
+OTHER_KINDS = {"typ": ("id", "refresh", "offline", "logout"), "token_use": ("id",)}
+"""What issuers say in claims of tokens that are for others to read: Keycloak in typ, Cognito in token_use."""
+OTHER_CLAIMS = frozenset({"at_hash", "c_hash", "events"})
+"""Only tokens that tell a client who has logged in have the first two, only those that tell of an event the third."""
 
 
 class Oidc:
@@ -53,7 +59,7 @@ class Oidc:
         if identity is None:
             claims = self._claims(token, may_wait)
             identity = self._identity(claims)
-            expires = int(claims["exp"]) + self._settings.oidc_leeway_seconds
+            expires = _seconds(claims["exp"]) + self._settings.oidc_leeway_seconds
             self._known.keep(digest, identity, min(self._clock() + KNOWN_SECONDS, expires))
         return identity
 
@@ -61,7 +67,7 @@ class Oidc:
         try:
             header = jwt.get_unverified_header(token)
             kid = header.get("kid")
-            if header.get("alg") not in self._algorithms or not isinstance(kid, str):
+            if header.get("alg") not in self._algorithms or not isinstance(kid, str) or not _is_typed(header):
                 raise NotIdentified
             key = self._keys.find(kid, may_wait)
             if key.algorithm_name != header["alg"]:
@@ -79,6 +85,8 @@ class Oidc:
             raise NotIdentified from None
 
     def _identity(self, claims: Mapping[str, Any]) -> Identity:
+        if _is_for_others(claims):
+            raise NotIdentified
         user = _at(claims, self._settings.oidc_user_claim)
         project = _at(claims, self._settings.oidc_project_claim)
         if not _is_id(user) or not (project in (None, "") or _is_id(project)):
@@ -89,6 +97,23 @@ class Oidc:
             raise NotIdentified
         roles = (self._roles[word] for word in words if word in self._roles) if self._roles else words
         return Identity(user, project or None, frozenset(role.lower() for role in roles))
+
+
+def _is_typed(header: Mapping[str, Any]) -> bool:
+    return str(header.get("typ", "jwt")).lower().removeprefix("application/") in TYPES
+
+
+def _is_for_others(claims: Mapping[str, Any]) -> bool:
+    """Whether this is no access token, but another that the issuer signed: whoever holds it may ask for nothing."""
+    said = any(str(claims.get(name)).lower() in kinds for name, kinds in OTHER_KINDS.items())
+    return said or not OTHER_CLAIMS.isdisjoint(claims)
+
+
+def _seconds(expires: Any) -> float:
+    try:
+        return float(int(expires))
+    except OverflowError:  # later than any clock can tell
+        return float("inf")
 
 
 def _is_id(value: Any) -> bool:
