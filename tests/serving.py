@@ -29,6 +29,7 @@ def free_port() -> int:
 class UllageServer:
     """A running `ullage serve` with these options (named as in settings); it ends with the block."""
 
+    command: tuple[str, ...] = (sys.executable, "-m", "ullage", "serve")
     finished_log = ""
     """All that the process had printed when it ended."""
 
@@ -45,7 +46,7 @@ class UllageServer:
         self._log = (Path(self._folder.name) / "log").open("wb")
         given = {f"ULLAGE_{name.upper()}": str(value) for name, value in self._options.items()}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "ullage", "serve"],
+            self.command,
             cwd=self._folder.name,
             env=os.environ | given,
             stdout=self._log,

@@ -6,13 +6,14 @@ import contextlib
 import logging
 import re
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pymysql
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, literal, select, update
 from sqlalchemy.exc import OperationalError
 
 from api.client import CONSUMER, UUID, Client, claim_body
@@ -23,7 +24,8 @@ from ullage.api.routes import ROUTES
 from ullage.settings import Settings
 from ullage.storage import dialects
 from ullage.storage.mariadb import Mariadb
-from ullage.storage.trouble import StatementEnded
+from ullage.storage.tables import traits
+from ullage.storage.trouble import ConnectionLost, StatementEnded
 from ullage.storage.unit import Store, run
 from ullage.wiring import build_service
 
@@ -222,3 +224,26 @@ def test_a_deadlock_that_comes_again_and_again_is_told_as_such(store: Store, dat
     assert len(attempts) == 3
     assert "secrets" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+IDLE = {
+    "postgresql": ("SHOW idle_in_transaction_session_timeout", "2min", "SET idle_in_transaction_session_timeout = 200"),
+    "mariadb": ("SELECT @@idle_transaction_timeout", 120, "SET SESSION idle_transaction_timeout = 1"),
+}
+
+
+@NO_SQLITE
+def test_a_transaction_that_does_nothing_is_ended_by_the_database(store: Store, database_name: str) -> None:
+    show, usual, shorten_it = IDLE[database_name]
+
+    def sit(connection: Connection) -> None:
+        assert connection.exec_driver_sql(show).scalar_one() == usual
+        connection.exec_driver_sql(shorten_it)
+        connection.execute(update(traits).values(updated_us=7))
+        time.sleep(1.5)
+        connection.execute(select(literal(1)))
+
+    with pytest.raises(ConnectionLost):
+        run(store, sit, attempts=1)
+    with store.reading() as connection:
+        assert connection.execute(select(func.min(traits.c.updated_us))).scalar_one() != 7

@@ -19,6 +19,8 @@ class Wire:
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS)
         self._received = b""
+        self.head = b""
+        """The status and headers of the latest reply."""
 
     def __enter__(self) -> Wire:
         return self
@@ -46,6 +48,7 @@ class Wire:
         size = int(length[1]) if length and has_body else 0
         while len(rest) < size and self._receive():
             rest = self._received[len(head) + 4 :]
+        self.head = head
         self._received = rest[size:]
         return int(head.split()[1]), rest[:size]
 

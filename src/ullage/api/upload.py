@@ -128,7 +128,8 @@ class Uploads:
                 counted += len(chunk)
                 self._total_bytes += len(chunk)
                 if self._total_bytes > self._limits.total_bytes_max:
-                    raise Problem(503, "Too many large bodies are arriving. Try again later.", headers=_CLOSE)
+                    message = "Too many large bodies are arriving. Try again later."
+                    raise Problem(503, message, headers=(*_CLOSE, ("retry-after", "1")))
             if counted >= _COUNTED_FROM_BYTES and body.is_whole:
                 counted = 0  # from here on `release` sees to it
         finally:
