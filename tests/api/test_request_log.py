@@ -7,12 +7,16 @@ import os
 import re
 import warnings
 
+import planted
 import pytest
 
 from api.stand import ADMIN, JSON, an_app, ask
 from ullage.api import request_log
-from ullage.api.http import Request, Response
+from ullage.api.http import Call, Identity, Request, Response, Route, Write
 from ullage.api.request_log import Visit
+from ullage.model.commands import EnsureTrait
+from ullage.model.errors import BadInput, ConcurrentUpdate, NotPermitted, ProviderMissing, QueueFull
+from ullage.model.refusal import Refusal
 
 OUTER = "req-11111111-2222-3333-4444-555555555555"
 
@@ -37,6 +41,62 @@ def test_a_line_tells_who_what_and_how_it_went(lines: pytest.LogCaptureFixture) 
         rf"len: {len(response.body)} microversion: 1\.7 time: 0\.\d{{6}}",
         only(lines),
     )
+
+
+def test_a_line_of_what_was_refused_tells_who_asked(lines: pytest.LogCaptureFixture) -> None:
+    token = {"x-auth-token": "alice\u00e9 b:blue", **planted.HEADERS}
+    response = ask(an_app(), "POST", "/resource_providers", token | JSON, b"{}", version="1.7")
+    assert response.status == 403
+    request_id = dict(response.headers)["x-openstack-request-id"]
+    line = only(lines)
+    assert line.startswith(f'[{request_id}] 127.0.0.1 "POST /resource_providers" status: 403 ')
+    assert re.search(r" time: 0\.\d{6} user: alice\\xe9\\x20b project: blue$", line)
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status"),
+    [
+        (BadInput("no"), 400),
+        (NotPermitted("a"), 403),
+        (ProviderMissing("a"), 404),
+        (ConcurrentUpdate(), 409),
+        (QueueFull(), 503),
+    ],
+)
+@pytest.mark.parametrize("is_late", [True, False])
+def test_every_refused_write_is_told_with_who_and_the_id_of_the_answer(
+    lines: pytest.LogCaptureFixture, refusal: Refusal, status: int, is_late: bool
+) -> None:
+    def refuse(*_: object) -> Response:
+        raise refusal
+
+    def handler(call: Call) -> Response | Write:
+        return Write(EnsureTrait("CUSTOM_A"), refuse) if is_late else refuse()
+
+    app = an_app([Route("PUT", "/traits/{name}", handler, "placement:traits:update")])
+    request = Request("PUT", b"/traits/CUSTOM_A", b"", {**ADMIN}, remote_address="192.0.2.7")
+    begun = app.begin(request)
+    response = begun if isinstance(begun, Response) else app.end(begun, refusal)
+    assert response.status == status
+    line = lines.records[-1].getMessage()
+    assert line.startswith(f'[{dict(response.headers)["x-openstack-request-id"]}] 192.0.2.7 "PUT /traits/CUSTOM_A" ')
+    assert f" status: {status} " in line
+    assert line.endswith(" user: admin project: admin")
+
+
+def test_a_line_tells_of_nobody_if_nobody_is_known(lines: pytest.LogCaptureFixture) -> None:
+    ask(an_app(), "POST", "/resource_providers")
+    assert only(lines).endswith(" user: - project: -")
+
+
+@pytest.mark.parametrize("name", ['alice" status: 200', "a" * 10_000])
+def test_no_name_of_an_asker_can_forge_or_fill_a_line(lines: pytest.LogCaptureFixture, name: str) -> None:
+    identity = Identity(name, name, frozenset())
+    request_log.finish(Visit(identity=identity), Request("PUT", b"/", b"", {}), Response(409))
+    line = only(lines)
+    assert line.count('"') == 2
+    assert line.count(" status: ") == 1
+    assert len(line) < 1_000
 
 
 def test_a_line_tells_of_no_version_if_there_was_none(lines: pytest.LogCaptureFixture) -> None:
@@ -67,8 +127,10 @@ def test_nothing_that_was_sent_can_forge_a_line_or_a_field(lines: pytest.LogCapt
 
 
 def test_tokens_and_bodies_stay_out_of_it(lines: pytest.LogCaptureFixture) -> None:
-    ask(an_app(), "POST", "/resource_providers", {"x-auth-token": "secret:secret", **JSON}, b"secret")
-    assert "secret" not in only(lines)
+    ask(an_app(), "POST", "/resource_providers", {**ADMIN, "authorization": "secret", **JSON}, b"secret")
+    ask(an_app(), "POST", "/traits", {**ADMIN, "authorization": "secret", **JSON}, b"secret")
+    assert len(lines.records) == 2
+    assert "secret" not in lines.text
 
 
 def test_no_two_requests_share_an_id_not_even_in_two_processes() -> None:

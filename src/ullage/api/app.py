@@ -117,6 +117,7 @@ class App:
     def _answer(self, request: Request, visit: Visit, may_wait: bool) -> Response | Begun:
         path = uris.decode_path(request.raw_path)
         identity = ANONYMOUS if path in ("", "/") else self._identify(request, visit, may_wait)
+        visit.identity = identity
         self._admit(identity.user or f"@{request.remote_address}", visit)
         visit.version = version = _version(request)
         _require_described_body(request)

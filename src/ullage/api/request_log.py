@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from uuid import uuid4
 
-from ullage.api.http import Request, Response
+from ullage.api.http import Identity, Request, Response
 from ullage.api.versions import Microversion
 
 LOG = logging.getLogger("ullage.request")
@@ -19,6 +19,9 @@ REQUEST_ID_HEADER = "x-openstack-request-id"
 _INBOUND_HEADERS = ("x-openstack-global-request-id", "x-openstack-request-id")
 _REQUEST_ID = re.compile(r"req-[a-f0-9]{8}(-[a-f0-9]{4}){3}-[a-f0-9]{12}")
 _URI_LENGTH_MAX = 2000
+_NAME_LENGTH_MAX = 255
+REFUSED = 400
+"""From this status on a line tells who asked: what was refused has no entry in the audit trail that would."""
 _UNSAFE = re.compile(r"[^!#-\[\]-~]")  # all but visible ASCII; the quote and the backslash would forge other fields
 
 
@@ -49,6 +52,8 @@ class Visit:
     began_seconds: float = field(default_factory=time.perf_counter)
     version: Microversion | None = None
     """The version it is served in; None until that is known."""
+    identity: Identity | None = None
+    """Who asks; None until that is known."""
     asker: str = ""
     """Who was let in by `Askers` and has to leave; empty if nobody."""
 
@@ -58,7 +63,7 @@ def finish(visit: Visit, request: Request, response: Response) -> None:
     if not LOG.isEnabledFor(logging.INFO):
         return
     LOG.info(
-        '[%s] %s "%s %s" status: %d len: %s microversion: %s time: %.6f',
+        '[%s] %s "%s %s" status: %d len: %s microversion: %s time: %.6f%s',
         _ids(visit, request),
         _escaped(request.remote_address) or "-",
         _escaped(request.method),
@@ -67,6 +72,7 @@ def finish(visit: Visit, request: Request, response: Response) -> None:
         len(response.body) if response.chunks is None else "-",
         visit.version or "-",
         time.perf_counter() - visit.began_seconds,
+        _who(visit.identity) if response.status >= REFUSED else "",
     )
 
 
@@ -80,6 +86,15 @@ def trouble(visit: Visit, request: Request, reason: str) -> None:
 def bug(visit: Visit, request: Request) -> None:
     """Log the exception being handled: nothing but a mistake in this program raises it."""
     LOG.exception('[%s] "%s %s" failed', _ids(visit, request), _escaped(request.method), _escaped(_uri(request)))
+
+
+def _who(identity: Identity | None) -> str:
+    user, project = (identity.user, identity.project) if identity else ("", None)
+    return f" user: {_name(user)} project: {_name(project)}"
+
+
+def _name(text: str | None) -> str:
+    return _escaped(text[:_NAME_LENGTH_MAX]) if text else "-"
 
 
 def _ids(visit: Visit, request: Request) -> str:
