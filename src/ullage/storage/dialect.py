@@ -219,9 +219,9 @@ class Dialect(ABC):
     def listed(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         """The condition that a column (of keys or of text) is one of the list in the parameter `name`."""
 
-    def listed_at_length(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-        """The same for reading by lists that may hold most keys of the table."""
-        return self.listed(column, name)
+    def of_listed(self, rows: Select[Any], column: ColumnElement[Any], name: str) -> Select[Any]:
+        """Those of `rows` where `listed` holds, to be found key by key: the list may hold few keys of many, or most."""
+        return rows.where(self.listed(column, name))
 
     @abstractmethod
     def list_parameter(self, values: Sequence[Any]) -> Any:

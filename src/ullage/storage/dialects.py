@@ -33,6 +33,7 @@ from sqlalchemy import (
     literal,
     make_url,
     select,
+    true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -242,9 +243,12 @@ class Postgresql(Dialect):
     def listed(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         return column == any_(bulk.array_of(column, name))
 
-    def listed_at_length(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-        # for such lists the planner scans the table, and would compare each row with the list, item by item
-        return column.in_(select(func.unnest(bulk.array_of(column, name))))
+    def of_listed(self, rows: Select[Any], column: ColumnElement[Any], name: str) -> Select[Any]:
+        # it knows nothing of the list, and before a table's first ANALYZE not how many rows a key has: left free, it
+        # scans the table for sixteen keys. An OFFSET keeps the inner SELECT whole, so that it is asked for each key
+        keys = func.unnest(bulk.array_of(column, name)).table_valued("key", name="wanted").render_derived()
+        found = rows.where(column == keys.c.key).offset(0).lateral("found")
+        return select(*found.c).select_from(keys.join(found, true()))
 
     def list_parameter(self, values: Sequence[Any]) -> str:
         return bulk.array(values)

@@ -224,12 +224,12 @@ def _statements(dialect: Dialect, writer_count: int) -> _Statements:
     has_traits = _TRAITS.add_columns(literal("").label("uuid"))
     has_aggregates = _AGGREGATES.join(aggregates).add_columns(aggregates.c.uuid)
     links = union_all(
-        has_traits.where(dialect.listed_at_length(provider_traits.c.provider_id, LIST)),
-        has_aggregates.where(dialect.listed_at_length(provider_aggregates.c.provider_id, LIST)),
+        dialect.of_listed(has_traits, provider_traits.c.provider_id, LIST),
+        dialect.of_listed(has_aggregates, provider_aggregates.c.provider_id, LIST),
     )
     return _Statements(
         providers=Statement(_PROVIDERS.where(_is_later(providers, writer_count)), dialect),
-        inventories=Statement(_INVENTORIES.where(dialect.listed_at_length(inventories.c.provider_id, LIST)), dialect),
+        inventories=Statement(dialect.of_listed(_INVENTORIES, inventories.c.provider_id, LIST), dialect),
         links=Statement(links, dialect),
         labels=Statement(union_all(*named, gone.where(_is_later(tombstones, writer_count))), dialect),
     )
