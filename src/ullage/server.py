@@ -22,6 +22,7 @@ from ullage import logs, redaction
 from ullage.api.app import App
 from ullage.api.certificate import Certificate
 from ullage.api.policy import Policy
+from ullage.api.replacement import Place, Replacement
 from ullage.api.rsgi import Entry
 from ullage.api.streaming import STREAMS_MAX
 from ullage.model.origin import Origin
@@ -45,6 +46,8 @@ COLLECT_EVERY_OBJECTS = 5_000
 are still under way when it looks."""
 FILES_BESIDE_CONNECTIONS = 256 + 3 * STREAMS_MAX
 """For the database, the program itself, and the pipes of large replies."""
+REPLACED_SECONDS = 5.0
+"""Between the start of a new worker and the end of the one it replaces, whose clients have turned to it by then."""
 FIRST_TOKEN_DAYS = 90
 PAUSE_SECONDS_FIRST = 0.1
 PAUSE_SECONDS_MAX = 10.0
@@ -60,10 +63,11 @@ def serve(settings: Settings) -> None:
     certificate = Certificate.of(settings)
     Policy(settings).tell_faults()  # a file without sense must stop the start, not worker after worker
     connections_max = _connections(settings.connections_max)
+    replacement = Replacement()
     pauses = Pauses()
     while True:
-        server = _server(settings, connections_max, certificate)
-        if _run(server, settings):
+        server = _server(settings, connections_max, certificate, replacement)
+        if _run(server, settings, replacement):
             return
         # Granian gives up when a worker dies twice within seconds. Whatever killed it, the service is wanted.
         pause_seconds = pauses.next()
@@ -126,7 +130,9 @@ class _Wake:
                 self._reload()
 
 
-def _server(settings: Settings, connections_max: int, certificate: Certificate | None) -> Server:
+def _server(
+    settings: Settings, connections_max: int, certificate: Certificate | None, replacement: Replacement
+) -> Server:
     server = Server(
         "ullage",
         address=settings.host,
@@ -142,10 +148,20 @@ def _server(settings: Settings, connections_max: int, certificate: Certificate |
         log_dictconfig=logs.SERVER_LOGGING,
         respawn_failed_workers=True,
         workers_kill_timeout=settings.stop_seconds_max,
-        ssl_cert=certificate.certificate if certificate else None,
-        ssl_key=certificate.key if certificate else None,
-        ssl_protocol_min=SSLProtocols(settings.tls_minimum),
+        respawn_interval=REPLACED_SECONDS,
     )
+
+    def present() -> None:
+        """Let workers that are yet to start serve with the certificate that was read last."""
+        if certificate is not None:
+            # by arguments, Granian would read the files, which may have been replaced by what cannot be served
+            pair, oldest = certificate.pair, str(SSLProtocols(settings.tls_minimum))
+            context: Any = (True, pair.certificate, pair.key, None, oldest, None, [], False)
+            server.ssl_ctx = context
+
+    present()
+    server.on_reload(present)
+    server.on_reload(replacement.begin)
     wake = _Wake(
         lambda: bool(server.interrupt_signal),
         lambda: certificate is not None and certificate.has_changed(),
@@ -155,10 +171,10 @@ def _server(settings: Settings, connections_max: int, certificate: Certificate |
     return server
 
 
-def _run(server: Server, settings: Settings) -> bool:
+def _run(server: Server, settings: Settings, replacement: Replacement) -> bool:
     """Run workers until they are told to stop (True) or Granian gives them up (False)."""
     try:
-        server.serve(target_loader=partial(_entry, settings), wrap_loader=False)
+        server.serve(target_loader=partial(_entry, settings, replacement), wrap_loader=False)
     except SystemExit as ending:
         if not ending.code:
             raise
@@ -166,12 +182,15 @@ def _run(server: Server, settings: Settings) -> bool:
     return True
 
 
-def _entry(settings: Settings) -> Any:  # Granian looks for __rsgi__, which its types do not say
+def _entry(
+    settings: Settings, replacement: Replacement
+) -> Any:  # Granian looks for __rsgi__, which its types do not say
     """What a worker process runs; called in it."""
     logs.configure(settings.log_level, logs.WriterHandler(sys.stderr))
     _guard_logs(settings)
     sys.setswitchinterval(SWITCH_SECONDS)
-    return Entry(partial(_application, settings), settings, logs.flush)
+    place = Place(replacement, settings.port, settings.workers)
+    return Entry(partial(_application, settings), settings, logs.flush, place)
 
 
 def _application(settings: Settings) -> App:

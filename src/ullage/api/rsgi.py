@@ -12,6 +12,7 @@ from ullage.api import uris
 from ullage.api.app import App, Begun
 from ullage.api.http import Request, Response, WouldWait
 from ullage.api.problems import Problem
+from ullage.api.replacement import Place
 from ullage.api.streaming import Stream, Streams
 from ullage.api.threads import Mail, Threads
 from ullage.api.upload import Limits, Upload, Uploads
@@ -75,10 +76,16 @@ class Entry:
     """What Granian calls in a worker process; it builds its own application there."""
 
     def __init__(
-        self, build: Callable[[], App], settings: Settings, at_the_end: Callable[[], None] = lambda: None
+        self,
+        build: Callable[[], App],
+        settings: Settings,
+        at_the_end: Callable[[], None] = lambda: None,
+        place: Place | None = None,
     ) -> None:
+        """`place`: this worker's among those that are replaced; None: it never is."""
         self._build = build
         self._at_the_end = at_the_end
+        self._place = place
         self._settings = settings
         self._waiting = 0
         self._streams = Streams()
@@ -89,6 +96,8 @@ class Entry:
         self._app = self._build()
         mail = Mail(loop)
         self._threads = Threads(loop, self._settings.threads, mail)
+        if self._place is not None:
+            self._place.arrive(loop)
         self._writes = Writes(self._app.service, mail, self._settings.write_deadline_seconds)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -148,6 +157,8 @@ class Entry:
         """Send a reply; gives back what is none yet, and what is to flow after its beginning."""
         if isinstance(answer, Begun):
             return answer
+        if self._place is not None and self._place.is_leaving():
+            answer.headers.append(("connection", "close"))
         if answer.chunks is not None:
             status, headers = answer.status, _all_headers(answer)
             stream = self._streams.open(answer.chunks, lambda file: exchange.response_file(status, headers, file))

@@ -62,7 +62,9 @@ def with_setting_options(
 
     config_option = Annotated[Path | None, typer.Option("--config", metavar="FILE", help=CONFIG_HELP)]
     annotations: dict[str, Any] = {"config": config_option} | {
-        name: Annotated[_kind(OPTIONS[name]), _typer_option(name, OPTIONS[name])] for name in names
+        name: Annotated[_kind(OPTIONS[name]), _typer_option(name, OPTIONS[name])]
+        for name in names
+        if OPTIONS[name].is_on_command_line
     }
     keyword = inspect.Parameter.KEYWORD_ONLY
     parameters = [inspect.Parameter(name, keyword, default=None, annotation=kind) for name, kind in annotations.items()]

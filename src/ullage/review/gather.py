@@ -132,7 +132,8 @@ def _files(settings: Settings, config: Path | None) -> list[FileFacts]:
     beside = () if database is None else (Path(f"{database}-wal"), Path(f"{database}-shm"))
     named = [("database", database), *(("database", each) for each in beside), ("configuration", config)]
     named.append(("database_file", Path(settings.database_file) if settings.database_file else None))
-    named.append(("key", Path(settings.tls_key) if settings.tls_key else None))
+    for kind, file in (("key", settings.tls_key), ("password of the key", settings.tls_key_password_file)):
+        named.append((kind, Path(file) if file else None))
     trusted = ("policy_file", "certificates_file", "tls_certificate", *certificates.AUTHORITY_FILES)
     open_to_read = [(name, Path(getattr(settings, name))) for name in trusted if getattr(settings, name)]
     found = []

@@ -21,6 +21,7 @@ from ullage.settings.certificates import CertificateOptions
 from ullage.settings.federated import KeystoneOptions, OidcOptions
 from ullage.settings.option import Option, SettingsError, option
 from ullage.settings.schemes import AUTH_SCHEMES, LOOPBACK, named, require_sense
+from ullage.settings.tls import TlsOptions, first_line
 
 __all__ = [
     "AUTH_SCHEMES",
@@ -40,16 +41,11 @@ _ANY_SCHEME = "|".join(AUTH_SCHEMES)
 
 
 @dataclass(frozen=True)
-class Settings(OidcOptions, KeystoneOptions, CertificateOptions):
+class Settings(OidcOptions, KeystoneOptions, CertificateOptions, TlsOptions):
     """The options of one process; `load` makes them, and makes sure of them."""
 
     host: str = option("127.0.0.1", "The address to listen on.")
     port: int = option(8778, "The port to listen on.", minimum=1, maximum=65535)
-    tls_certificate: str = option(
-        "", "A PEM file with the certificate, and those between it and its authority, to serve HTTPS with."
-    )
-    tls_key: str = option("", "The PEM file with the key of tls_certificate, which has no password.")
-    tls_minimum: str = option("tls1.2", "The oldest version of TLS that is served.", choices=("tls1.2", "tls1.3"))
     database: str = option(
         "sqlite:///ullage.db",
         "Where everything is kept: sqlite:///FILE, postgresql://USER:PASSWORD@HOST/NAME or mysql://USER:PASSWORD@HOST/NAME.",
@@ -213,9 +209,7 @@ class Settings(OidcOptions, KeystoneOptions, CertificateOptions):
     def __post_init__(self) -> None:
         for each in fields(self):
             _check(each.name, each.metadata["option"], getattr(self, each.name))
-        if bool(self.tls_certificate) != bool(self.tls_key):
-            missing = "tls_key" if self.tls_certificate else "tls_certificate"
-            raise SettingsError(f"option {missing}: '' is not accepted. Accepted: a file, as the other one is given.")
+        self.require_tls()
         require_sense(self.auth, self.host, self.noauth2_anywhere)
         if "oidc" in self.auth_schemes:
             self.require_oidc()
@@ -278,7 +272,7 @@ def load(
         raise SettingsError(f"option {unknown[0]}: there is none of this name. Accepted: {', '.join(OPTIONS)}.")
     values.update({name: value for name, value in overrides.items() if value is not None})
     if values.get("database_file") and overrides.get("database") is None:
-        values["database"] = _first_line(Path(values["database_file"]))
+        values["database"] = first_line("database_file", Path(values["database_file"]))
     settings = Settings(**values)
     return replace(settings, database=_encrypted(settings))
 
@@ -291,14 +285,6 @@ def _secrets_of(value: str) -> tuple[str, ...]:
         return tuple(filter(None, (parts.password, *parse_qs(parts.query).get("password", ()))))
     except ValueError:
         return (value,)
-
-
-def _first_line(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").partition("\n")[0].strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise SettingsError(f"option database_file: {path} cannot be read: {reason}.") from None
 
 
 def _encrypted(settings: Settings) -> str:

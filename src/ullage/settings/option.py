@@ -23,6 +23,7 @@ class Option:
     accepted: str = ""
     """What `pattern` means, in words."""
     is_secret: bool = False
+    is_on_command_line: bool = True
 
 
 def option(default: Any, help: str, **details: Any) -> Any:
