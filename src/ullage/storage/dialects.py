@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import re
 import sqlite3
@@ -53,6 +54,7 @@ from ullage.storage.dialect import (
 from ullage.storage.dialect import Dialect as Dialect
 from ullage.storage.encryption import Encryption
 from ullage.storage.mariadb import Mariadb
+from ullage.storage.patience import KEEPALIVE, Patient
 from ullage.storage.statements import Answer, raise_translated
 from ullage.storage.trouble import BadDatabaseUrl, ServerUnfit, StorageUnavailable
 from ullage.storage.turns import Turns
@@ -169,6 +171,11 @@ class Postgresql(Dialect):
     def check_url(self, url: URL) -> None:
         need_database(url)
 
+    def engine(self, url: URL, pool_size: int, *, writes: bool = False) -> Engine:
+        engine = super().engine(url, pool_size, writes=writes)
+        event.listen(engine, "do_connect", lambda _dialect, _record, args, given: Patient.connect(*args, **given))
+        return engine
+
     def connect_arguments(self, url: URL, *, writes: bool) -> dict[str, Any]:
         limits = {
             "statement_timeout": STATEMENT_SECONDS_MAX,
@@ -178,6 +185,7 @@ class Postgresql(Dialect):
         arguments = {
             "connect_timeout": CONNECT_SECONDS_MAX,
             "tcp_user_timeout": 1000 * CONNECT_SECONDS_MAX,
+            **KEEPALIVE,
             "application_name": "ullage",
             "client_encoding": "utf8",
             "options": " ".join(f"-c {name}={1000 * seconds}" for name, seconds in limits.items()),
@@ -201,8 +209,13 @@ class Postgresql(Dialect):
     def upgrade_lock(self, connection: Connection) -> Iterator[None]:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {1000 * UPGRADE_SECONDS_MAX}")
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-        connection.execute(select(func.pg_advisory_xact_lock(UPGRADE_LOCK)))
-        yield
+        driver = _psycopg(connection)
+        driver.answer_seconds_max = math.inf
+        try:
+            connection.execute(select(func.pg_advisory_xact_lock(UPGRADE_LOCK)))
+            yield
+        finally:
+            driver.answer_seconds_max = None
 
     def code(self, error: BaseException) -> str | None:
         return getattr(error, "sqlstate", None)
@@ -260,7 +273,7 @@ class Postgresql(Dialect):
         return bulk.array_parameters(rows)
 
 
-def _psycopg(connection: Connection) -> psycopg.Connection[Any]:
+def _psycopg(connection: Connection) -> Patient:
     return connection.connection.driver_connection  # type: ignore[return-value]  # that is what the driver makes
 
 

@@ -30,7 +30,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolResetState
 
-from ullage.storage import bulk, mariadb_ahead, statements
+from ullage.storage import bulk, mariadb_ahead, patience, statements
 from ullage.storage.bulk import Row
 from ullage.storage.dialect import (
     CONNECT_SECONDS_MAX,
@@ -99,7 +99,7 @@ class Mariadb(Dialect):
     def connect_arguments(self, url: URL, *, writes: bool) -> dict[str, Any]:
         arguments = {
             "connect_timeout": CONNECT_SECONDS_MAX,
-            "read_timeout": STATEMENT_SECONDS_MAX + CONNECT_SECONDS_MAX,
+            "read_timeout": patience.ANSWER_SECONDS_MAX,
             "write_timeout": STATEMENT_SECONDS_MAX,
             "charset": "utf8mb4",
             **Encryption.of(url).for_mariadb(),
@@ -108,6 +108,7 @@ class Mariadb(Dialect):
         return unsaid(arguments, url) | {"autocommit": True}
 
     def set_up(self, connection: Any, *, writes: bool) -> None:
+        patience.watch_host(connection._sock)
         super().set_up(connection, writes=writes)
         with connection.cursor() as cursor:
             if cursor.execute("SHOW VARIABLES LIKE 'wsrep_sync_wait'"):
@@ -124,7 +125,9 @@ class Mariadb(Dialect):
 
     @contextmanager
     def upgrade_lock(self, connection: Connection) -> Iterator[None]:
-        connection.detach()  # so that this setting ends with it
+        driver: Any = connection.connection.driver_connection
+        connection.detach()  # so that these settings end with it
+        driver._read_timeout = None
         connection.exec_driver_sql(f"SET SESSION max_statement_time = 0, lock_wait_timeout = {UPGRADE_SECONDS_MAX}")
         lock = table_lock if _is_cluster(connection) else named_lock
         with lock(connection, UPGRADE_SECONDS_MAX):
