@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,13 @@ import servers
 from certificates import Authority
 from sqlalchemy import make_url
 
+from ullage.review import certificates
+from ullage.review.gather import deployment
+from ullage.review.identity import Certificates
+from ullage.review.report import Severity
+from ullage.settings import Settings
 from ullage.storage.encryption import Encryption
+from ullage.storage.privileges import facts
 from ullage.storage.trouble import BadDatabaseUrl, StorageUnavailable
 from ullage.storage.unit import Store
 
@@ -82,6 +89,30 @@ def encrypted(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[
         server.command = lambda: command  # type: ignore[method-assign] # the same server, but with TLS
         server.start()
         yield server, authority
+
+
+def test_the_certificate_of_a_server_is_seen_by_a_review(encrypted: tuple[servers.Daemon, Authority]) -> None:
+    server, authority = encrypted
+    url = server.new_database()
+    found = facts(f"{url}?tls=verify-full&tls_ca={authority.certificate}")
+    assert found.is_encrypted
+    assert found.verifies_server
+    (shown,) = certificates.of_database(found.certificate, certificates.now())
+    assert (shown.place, shown.subject, shown.problem) == ("the database server", "CN=database", "")
+    assert 1 < shown.days_left <= 2
+    assert facts(f"{url}?tls=off").certificate is None
+    reviewed = deployment(Settings(database=f"{url}?tls=require"), None, None)
+    assert [each.subject for each in reviewed.certificates] == ["CN=database"]
+    over = replace(reviewed, certificates=(replace(reviewed.certificates[0], days_left=-1),))
+    ((severity, seen, _),) = Certificates().look(over)
+    assert severity is Severity.HIGH
+    assert "CN=database (the database server)" in seen
+
+
+def test_a_certificate_of_a_server_that_cannot_be_read_is_said() -> None:
+    (shown,) = certificates.of_database(b"no certificate", certificates.now())
+    assert shown.problem == "it cannot be read"
+    assert certificates.of_database(None, certificates.now()) == []
 
 
 def test_a_server_with_tls_is_verified(encrypted: tuple[servers.Daemon, Authority], tmp_path: Path) -> None:

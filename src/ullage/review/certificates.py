@@ -42,6 +42,16 @@ def of_server(url: str, now: datetime, seconds_max: float) -> list[CertificateFa
     return [_facts(url, x509.load_pem_x509_certificate(pem.encode()), now)]
 
 
+def of_database(certificate: bytes | None, now: datetime) -> list[CertificateFacts]:
+    """What the database server shows (DER; None: nothing that can be seen)."""
+    if certificate is None:
+        return []
+    try:
+        return [_facts("the database server", x509.load_der_x509_certificate(certificate), now)]
+    except ValueError:
+        return [CertificateFacts("the database server", "", 0, 0, "it cannot be read")]
+
+
 def _of_file(place: str, path: str, now: datetime) -> list[CertificateFacts]:
     try:
         return [_facts(place, each, now) for each in x509.load_pem_x509_certificates(Path(path).read_bytes())]

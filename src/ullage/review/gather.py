@@ -55,9 +55,12 @@ def deployment(settings: Settings, config: Path | None, url: str | None) -> Depl
     """Look at everything. Raises httpx.HTTPError if the service at `url` does not answer."""
     now = certificates.now()
     shown = [] if url is None else _shown(url, now)
+    database = _database(settings.database)
+    if database is not None:
+        shown = [*certificates.of_database(database.certificate, now), *shown]
     return Deployment(
         settings=settings,
-        database=_database(settings.database),
+        database=database,
         tokens=_tokens(settings.database),
         service=None if url is None else _service(url.rstrip("/")),
         certificates=(*certificates.of_settings(settings, now), *shown),

@@ -129,7 +129,7 @@ class Certificates(Check):
             days = min(each.days_left for each in deployment.certificates)
             yield Severity.INFO, f"Every certificate holds for {int(days)} days at least, and is strong enough.", ""
         else:
-            yield Severity.INFO, "No certificates are named by the settings or shown at --url.", ""
+            yield Severity.INFO, "No certificates are named by the settings, or shown at --url or by the database.", ""
 
     def _judged(self, each: CertificateFacts) -> Iterator[Saying]:
         what = f"The certificate {each.subject} ({each.place})"

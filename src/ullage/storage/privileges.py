@@ -17,6 +17,7 @@ from ullage.storage import check
 from ullage.storage.audit import verify
 from ullage.storage.dialects import read_url
 from ullage.storage.encryption import VERIFY_FULL, Encryption
+from ullage.storage.shown_certificate import shown_certificate
 from ullage.storage.tokens import every
 from ullage.storage.trouble import StorageTrouble, StorageUnavailable
 from ullage.storage.unit import Store
@@ -43,6 +44,8 @@ class DatabaseFacts:
     """Whether this very connection is."""
     verifies_server: bool = False
     """Whether the url asks for the certificate and the name of the server to be checked."""
+    certificate: bytes | None = None
+    """The one that the server shows (DER), if the connection is encrypted and it can be seen."""
     weak_settings: Mapping[str, str] = field(default_factory=dict)
     """Settings of the server by which a crash loses what was answered -> their values."""
     schema_problem: str = ""
@@ -85,6 +88,7 @@ def _facts(store: Store, url: URL) -> DatabaseFacts:
         if kind == "sqlite":
             return DatabaseFacts(kind, **common)
         more = _postgresql(connection) if kind == "postgresql" else _mariadb(connection)
+        more["certificate"] = shown_certificate(connection) if more["is_encrypted"] else None
         said = (url.query.get("sslmode"), "verify-full" if url.query.get("ssl_verify_identity") == "true" else "")
         verifies = VERIFY_FULL in (Encryption.of(url).mode, *said)
         return DatabaseFacts(kind, host=url.host or "", verifies_server=verifies, **common, **more)
