@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ullage.engine.patch import Delta
-from ullage.storage.feed import Marks, changes_since
+from ullage.storage.feed import Marks, changes_of, changes_since
 from ullage.storage.unit import Store
 
 
@@ -56,6 +56,8 @@ class FeedReader:
 
     store: Store
     marks: Marks | None = None
+    at_once: bool = False
+    """Whether it first asks every writer that it knows by one statement, outside of any transaction."""
     providers: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     inventories: dict[int, set[tuple[Any, ...]]] = field(default_factory=dict)
     traits: dict[int, set[int]] = field(default_factory=dict)
@@ -66,12 +68,22 @@ class FeedReader:
 
     def catch_up(self) -> Delta | None:
         """Read what changed, and keep it."""
-        with self.store.reading() as connection:
-            change, self.marks = changes_since(connection, self.store.dialect, self.marks, Everything)
-        delta = change.delta() if isinstance(change, Everything) else change
+        told = self._told_at_once()
+        if told is None:
+            with self.store.reading() as connection:
+                change, self.marks = changes_since(connection, self.store.dialect, self.marks, Everything)
+            delta = change.delta() if isinstance(change, Everything) else change
+        else:
+            delta, self.marks = told
         if delta is not None:
             self._take(delta)
         return delta
+
+    def _told_at_once(self) -> tuple[Delta | None, Marks] | None:
+        if self.marks is None or not self.at_once:
+            return None
+        with self.store.looking() as connection:
+            return changes_of(connection, self.store.dialect, self.marks, self.marks.sequences.keys())
 
     def _take(self, delta: Delta) -> None:
         if delta.complete:

@@ -35,7 +35,7 @@ from ullage.storage.writers import retire
 
 A, B, C = (uuid_of(name) for name in "abc")
 NewCommitter = Callable[..., Committer]
-MARKS, ROWS = "SELECT horizon.epoch", "SELECT providers.id, providers.uuid, providers.name"
+MARKS, CHANGES, ROWS = "SELECT horizon.epoch", "WITH changed", "SELECT providers.id, providers.uuid, providers.name"
 
 
 def do(committer: Committer, *commands: Command) -> None:
@@ -81,6 +81,33 @@ def test_a_mirror_to_which_nothing_is_new_asks_one_tiny_question_without_a_trans
     assert [each[: len(MARKS)] for each in statements] == [MARKS]
 
 
+def test_beside_one_who_writes_a_mirror_asks_one_question_without_a_transaction(
+    store: Store, mirror: Mirror, committer: Committer
+) -> None:
+    asked = []
+    for name in ("a", "b", "c", None, None):
+        if name is not None:
+            do(committer, CreateProvider(uuid_of(name), name))
+        with recorded(store) as statements:
+            mirror.fresh()
+        asked.append([each.split()[0] for each in statements])
+    assert names(mirror.fresh()) == ["a", "b", "c"]
+    assert asked[2:] == [["WITH"], ["WITH"], ["SELECT"]]
+
+
+def test_a_mirror_that_knows_who_writes_hears_others_too(
+    mirror: Mirror, committer: Committer, new_committer: Callable[..., Committer], store: Store
+) -> None:
+    known = [mirror.fresh()]
+    for number, writer in enumerate((committer, committer, new_committer(), committer, new_committer())):
+        do(writer, CreateProvider(uuid_of(f"p{number}"), f"p{number}"))
+        known.append(mirror.fresh())
+        assert names(known[-1]) == [f"p{each}" for each in range(number + 1)]
+    retire(store, 10**18, writers_min=1)
+    do(committer, CreateProvider(A, "q"))
+    assert len(names(mirror.fresh())) == 6
+
+
 def test_a_mirror_that_fell_behind_the_horizon_is_built_anew(
     mirror: Mirror, committer: Committer, store: Store
 ) -> None:
@@ -97,7 +124,7 @@ def test_callers_share_a_catch_up_only_if_it_begins_after_they_arrived(
     do(committer, CreateProvider(A, "a"))
     mirror.fresh()
     do(committer, CreateProvider(B, "b"))
-    with recorded(store) as statements, ThreadPoolExecutor() as pool, held(store, ROWS) as hold:
+    with recorded(store) as statements, ThreadPoolExecutor() as pool, held(store, CHANGES) as hold:
         early = pool.submit(mirror.fresh)
         hold.wait()  # it has read where the writers stand
         do(committer, CreateProvider(C, "c"))
@@ -106,7 +133,7 @@ def test_callers_share_a_catch_up_only_if_it_begins_after_they_arrived(
         hold.release()
         assert names(early.result()) == ["a", "b"]
         assert [names(each.result()) for each in late] == [["a", "b", "c"]] * 5
-    assert statements.count(store.dialect.begin_reading[0]) == 2
+    assert len([each for each in statements if each.startswith(CHANGES)]) == 2
 
 
 def test_those_who_wait_share_what_was_read_after_they_arrived(
@@ -129,10 +156,10 @@ def test_an_error_reaches_all_who_shared_the_catch_up_and_nobody_else(
     do(committer, CreateProvider(A, "a"))
     mirror.fresh()
     do(committer, CreateProvider(B, "b"))
-    with ThreadPoolExecutor() as pool, held(store, ROWS) as hold, monkeypatch.context() as patched:
+    with ThreadPoolExecutor() as pool, held(store, CHANGES) as hold, monkeypatch.context() as patched:
         early = pool.submit(mirror.fresh)
         hold.wait()
-        patched.setattr(mirror_module, "read_marks", fail)
+        patched.setattr(mirror_module, "changes_of", fail)
         late = [pool.submit(mirror.fresh) for _ in range(3)]
         wait_until(lambda: len(mirror._turn._waiters) == 3)  # type: ignore[attr-defined] # a Condition's own
         hold.release()

@@ -7,12 +7,13 @@ import os
 import threading
 
 from ullage.engine.builder import SnapshotBuilder
-from ullage.engine.patch import patch
+from ullage.engine.patch import Delta, patch
 from ullage.engine.snapshot import Snapshot
-from ullage.storage.feed import Marks, changes_since, read_marks
+from ullage.storage.feed import Marks, changes_of, changes_since
 from ullage.storage.unit import Store, again
 
 READ_ATTEMPTS = 3
+_NOBODY: frozenset[int] = frozenset()
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,9 @@ class Mirror:
 
     def _reset(self) -> None:
         self._state: tuple[Snapshot, Marks | None] = (Snapshot.empty(), None)
+        self._lively = _NOBODY
+        """Who wrote lately: what they wrote since is asked for at once. Nobody, after nothing was new: to ask only
+        whether that is still so costs the database next to nothing."""
         self._turn = threading.Condition()
         self._next = CatchUp()
         self._is_running = False
@@ -104,15 +108,21 @@ class Mirror:
     def _catch_up(self) -> Snapshot:
         snapshot, marks = self._state
         dialect = self._store.dialect
+        heard = None
         if marks is not None:
             with self._store.looking() as connection:
-                if read_marks(connection, dialect) == marks:
-                    return snapshot  # nobody wrote, which is often so and should cost a search next to nothing
-        with self._store.reading() as connection:
-            change, now = changes_since(connection, dialect, marks, SnapshotBuilder)
+                heard = changes_of(connection, dialect, marks, self._lively)
+        change: Delta | SnapshotBuilder | None
+        if heard is not None:
+            change, now = heard
+        else:
+            with self._store.reading() as connection:
+                change, now = changes_since(connection, dialect, marks, SnapshotBuilder)
         if isinstance(change, SnapshotBuilder):
             snapshot = change.finish()
         elif change is not None:
             snapshot = patch(snapshot, change)
         self._state = (snapshot, now)
+        advanced = frozenset() if marks is None or change is None else marks.advanced(now).keys()
+        self._lively = (self._lively | advanced) & now.sequences.keys() if advanced else _NOBODY
         return snapshot

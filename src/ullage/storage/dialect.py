@@ -219,9 +219,13 @@ class Dialect(ABC):
     def listed(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         """The condition that a column (of keys or of text) is one of the list in the parameter `name`."""
 
-    def of_listed(self, rows: Select[Any], column: ColumnElement[Any], name: str) -> Select[Any]:
-        """Those of `rows` where `listed` holds, to be found key by key: the list may hold few keys of many, or most."""
-        return rows.where(self.listed(column, name))
+    def of_each(self, rows: Select[Any], column: ColumnElement[Any], keys: FromClause) -> Select[Any]:
+        """Those of `rows` whose `column` is a key of `keys`, to be found key by key, be they few or most of all."""
+        return rows.where(column == keys.c.id)
+
+    @abstractmethod
+    def packed(self, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
+        """The aggregate that is a JSON text: the list of all rows, each a list of these columns; null if of none."""
 
     @abstractmethod
     def list_parameter(self, values: Sequence[Any]) -> Any:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Connection,
     Delete,
     Engine,
+    Float,
     FromClause,
     Insert,
     Select,
@@ -29,6 +30,7 @@ from sqlalchemy import (
     Update,
     any_,
     bindparam,
+    cast,
     event,
     func,
     literal,
@@ -125,6 +127,11 @@ class Sqlite(Dialect):
     def listed(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         return column.in_(select(func.json_each(bindparam(name, type_=Text())).table_valued("value").c.value))
 
+    def packed(self, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
+        # by itself it would write 15 digits of a number
+        exact = (func.json(func.printf("%!.17g", each)) if isinstance(each.type, Float) else each for each in columns)
+        return func.json_group_array(func.json_array(*exact))
+
     def list_parameter(self, values: Sequence[Any]) -> str:
         return json.dumps(values)
 
@@ -151,11 +158,12 @@ class Postgresql(Dialect):
     session = (
         # an answered write is on disk, whatever the server does for others
         "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
+        "SELECT set_config('jit', 'off', false)",  # no statement is worth a compilation, and some may be taken to be
     )
     writing_session = (
         # Statements that write are prepared, with one plan for any parameters. All of them look up by an index; while a
         # table is small another plan would seem cheaper, and be kept when it has grown.
-        "SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false), "
+        "SELECT set_config('plan_cache_mode', 'force_generic_plan', false), "
         "set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false), "
         "set_config('enable_mergejoin', 'off', false)",
     )
@@ -256,12 +264,14 @@ class Postgresql(Dialect):
     def listed(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         return column == any_(bulk.array_of(column, name))
 
-    def of_listed(self, rows: Select[Any], column: ColumnElement[Any], name: str) -> Select[Any]:
-        # it knows nothing of the list, and before a table's first ANALYZE not how many rows a key has: left free, it
-        # scans the table for sixteen keys. An OFFSET keeps the inner SELECT whole, so that it is asked for each key
-        keys = func.unnest(bulk.array_of(column, name)).table_valued("key", name="wanted").render_derived()
-        found = rows.where(column == keys.c.key).offset(0).lateral("found")
+    def of_each(self, rows: Select[Any], column: ColumnElement[Any], keys: FromClause) -> Select[Any]:
+        # It does not know how few keys there are, nor before a table's first ANALYZE how many rows a key has; left
+        # free, it scans all inventories for 16 keys. An OFFSET keeps the inner SELECT whole: it is asked for each key.
+        found = rows.where(column == keys.c.id).offset(0).lateral("found")
         return select(*found.c).select_from(keys.join(found, true()))
+
+    def packed(self, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
+        return cast(func.json_agg(func.json_build_array(*columns)), Text)
 
     def list_parameter(self, values: Sequence[Any]) -> str:
         return bulk.array(values)

@@ -9,7 +9,7 @@ its latest stamp only and is always read whole.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol, TypeVar
@@ -30,7 +30,7 @@ from sqlalchemy import (
 
 from ullage.engine.patch import Delta
 from ullage.storage.dialects import Dialect
-from ullage.storage.many import LIST, ask
+from ullage.storage.packed import packed_side_by_side, unpacking
 from ullage.storage.statements import Statement
 from ullage.storage.tables import (
     aggregates,
@@ -101,33 +101,56 @@ def changes_since(
     """What a reader at `marks` (None: at nothing) lacks, and where it then stands; None when it lacks nothing.
 
     `connection` must be inside one explicit snapshot (`Store.reading`). When `marks` is None or lies behind the
-    horizon, everything is read into what `whole` makes.
+    horizon, or very much has changed, everything is read into what `whole` makes.
     """
     now = read_marks(connection, dialect)
-    if marks is None or marks.are_behind_horizon(now):
-        taker = whole()
-        _read_everything(connection, taker)
-        return taker, now
-    advanced = marks.advanced(now)
-    if not advanced:
-        return None, now
-    return _stamped_later(connection, dialect, advanced), now
+    if marks is not None and not marks.are_behind_horizon(now):
+        advanced = marks.advanced(now)
+        if not advanced:
+            return None, now
+        told = _stamped_later(connection, dialect, advanced)
+        if told is not None:
+            return told[1], now
+    taker = whole()
+    _read_everything(connection, taker)
+    return taker, now
+
+
+def changes_of(
+    connection: Connection, dialect: Dialect, marks: Marks, lively: Collection[int]
+) -> tuple[Delta | None, Marks] | None:
+    """The same by a single statement, if only writers in `lively` wrote anything since; None if that is not so.
+
+    `connection` need not be inside a transaction (`Store.looking`).
+    """
+    if not lively:
+        return (None, marks) if read_marks(connection, dialect) == marks else None
+    told = _stamped_later(connection, dialect, {writer: marks.sequences[writer] for writer in lively})
+    if told is None:
+        return None
+    now, delta = told
+    if marks.are_behind_horizon(now) or not marks.advanced(now).keys() <= set(lively):
+        return None
+    return (None if now == marks else delta), now
 
 
 def read_marks(connection: Connection, dialect: Dialect) -> Marks:
     """Where the database stands in this snapshot: one tiny query."""
-    rows = _marks(dialect).send(connection).rows()
+    return _marks_of(_marks(dialect).send(connection).rows())
+
+
+@cache
+def _marks(dialect: Dialect) -> Statement:
+    return Statement(_MARKS, dialect)
+
+
+def _marks_of(rows: Sequence[Any]) -> Marks:
     if not rows:
         raise HorizonMissing("there is no horizon row; run `ullage db upgrade`")
     return Marks(rows[0][0], {writer: sequence for _, writer, sequence in rows if writer is not None})
 
 
-@cache
-def _marks(dialect: Dialect) -> Statement:
-    marks = select(horizon.c.epoch, writers.c.id, writers.c.sequence)
-    return Statement(marks.select_from(horizon.outerjoin(writers, true())), dialect)
-
-
+_MARKS = select(horizon.c.epoch, writers.c.id, writers.c.sequence).select_from(horizon.outerjoin(writers, true()))
 _PROVIDERS = select(
     providers.c.id,
     providers.c.uuid,
@@ -150,6 +173,20 @@ _INVENTORIES = select(
 )
 _TRAITS = select(provider_traits.c.provider_id, provider_traits.c.trait_id)
 _AGGREGATES = select(provider_aggregates.c.provider_id, provider_aggregates.c.aggregate_id)
+_LINKS = _AGGREGATES.add_columns(aggregates.c.uuid).select_from(provider_aggregates.join(aggregates))
+"""Rows (provider key, label key, uuid), as they are made of traits, too, with an empty uuid."""
+_LABELS = {
+    "resource_class": select(literal("resource_class").label("kind"), resource_classes.c.id, resource_classes.c.name),
+    "trait": select(literal("trait").label("kind"), traits.c.id, traits.c.name),
+    "": select(tombstones.c.kind, tombstones.c.key, literal("").label("name")),
+}
+"""Rows (kind, key, name) of classes and traits and, with an empty name, of what is gone."""
+_UNPACKED = [
+    unpacking(rows.selected_columns) for rows in (_MARKS, _PROVIDERS, _INVENTORIES, _LINKS, _LABELS["resource_class"])
+]
+
+CHANGES_MAX = 50_000
+"""Changed providers that are told one by one; for more, everything is read."""
 
 PORTION = 20_000
 """Rows of a whole that are held at a time: a million providers as rows would be many times their columns."""
@@ -179,19 +216,18 @@ def _portions(connection: Connection, statement: Select[Any]) -> Iterator[Sequen
         yield from result.partitions()
 
 
-def _stamped_later(connection: Connection, dialect: Dialect, known: Mapping[int, int]) -> Delta:
-    """All that the writers in `known` have stamped beyond the sequence given for each."""
-    statements = _statements(dialect, len(known))
-    marks = _mark_parameters(known)
-    with dialect.ahead(connection):
-        labels_asked = statements.labels.send(connection, marks)
-        changed = statements.providers.send(connection, marks).rows()
-        keys = [row[0] for row in changed]
-        inventories_asked = ask(connection, dialect, statements.inventories, keys)
-        links = list(ask(connection, dialect, statements.links, keys).rows())
-        labels, offered = labels_asked.rows(), list(inventories_asked.rows())
-    return Delta(
-        providers=changed,
+def _stamped_later(connection: Connection, dialect: Dialect, known: Mapping[int, int]) -> tuple[Marks, Delta] | None:
+    """Where the database stands, and all that the writers in `known` have stamped beyond the sequence given for each.
+
+    One statement, which is one snapshot: None if that is too much for one.
+    """
+    texts = _changes(dialect, len(known)).send(connection, _mark_parameters(known)).rows()[0]
+    parts = [unpacked(*text.split(" ", 1)) for unpacked, text in zip(_UNPACKED, texts, strict=True)]
+    if any(part is None for part in parts) or len(parts[1] or ()) > CHANGES_MAX:
+        return None
+    marks, providers, offered, links, labels = (part or () for part in parts)
+    return _marks_of(marks), Delta(
+        providers=providers,
         inventories=offered,
         traits=[(provider, trait) for provider, trait, uuid in links if not uuid],
         aggregates=[(provider, aggregate) for provider, aggregate, uuid in links if uuid],
@@ -204,35 +240,21 @@ def _stamped_later(connection: Connection, dialect: Dialect, known: Mapping[int,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Statements:
-    providers: Statement
-    inventories: Statement
-    links: Statement
-    """Rows (provider key, label key, uuid) of traits, which have an empty uuid, and of aggregates."""
-    labels: Statement
-    """Rows (kind, key, name) of classes and traits that were made or renamed and, with an empty name, of tombstones."""
-
-
 @cache
-def _statements(dialect: Dialect, writer_count: int) -> _Statements:
+def _changes(dialect: Dialect, writer_count: int) -> Statement:
+    """What `_stamped_later` asks, of so many writers; its parts are in the order of `_UNPACKED`."""
+    changed = _PROVIDERS.where(_is_later(providers, writer_count)).limit(CHANGES_MAX + 1).cte("changed")
     named = [
-        select(literal(kind).label("kind"), table.c.id, table.c.name).where(_is_later(table, writer_count))
-        for kind, table in (("resource_class", resource_classes), ("trait", traits))
+        _LABELS[kind].where(_is_later(table, writer_count))
+        for kind, table in (("resource_class", resource_classes), ("trait", traits), ("", tombstones))
     ]
-    gone = select(tombstones.c.kind, tombstones.c.key, literal("").label("name"))
-    has_traits = _TRAITS.add_columns(literal("").label("uuid"))
-    has_aggregates = _AGGREGATES.join(aggregates).add_columns(aggregates.c.uuid)
     links = union_all(
-        dialect.of_listed(has_traits, provider_traits.c.provider_id, LIST),
-        dialect.of_listed(has_aggregates, provider_aggregates.c.provider_id, LIST),
+        dialect.of_each(_TRAITS.add_columns(literal("").label("uuid")), provider_traits.c.provider_id, changed),
+        dialect.of_each(_LINKS, provider_aggregates.c.provider_id, changed),
     )
-    return _Statements(
-        providers=Statement(_PROVIDERS.where(_is_later(providers, writer_count)), dialect),
-        inventories=Statement(dialect.of_listed(_INVENTORIES, inventories.c.provider_id, LIST), dialect),
-        links=Statement(links, dialect),
-        labels=Statement(union_all(*named, gone.where(_is_later(tombstones, writer_count))), dialect),
-    )
+    offered = dialect.of_each(_INVENTORIES, inventories.c.provider_id, changed)
+    parts = (_MARKS.subquery(), changed, offered.subquery(), links.subquery(), union_all(*named).subquery())
+    return Statement(packed_side_by_side(parts, dialect), dialect)
 
 
 def _is_later(table: Table, writer_count: int) -> ColumnElement[bool]:

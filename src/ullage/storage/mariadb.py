@@ -68,7 +68,7 @@ class Mariadb(Dialect):
         f"SET SESSION lock_wait_timeout = {LOCK_SECONDS_MAX}",  # for tables
         f"SET SESSION max_statement_time = {STATEMENT_SECONDS_MAX}",
         f"SET SESSION idle_transaction_timeout = {IDLE_SECONDS_MAX}",
-        "SET SESSION group_concat_max_len = 16777216",  # for PackedStatement
+        "SET SESSION group_concat_max_len = 16777216",  # see `packed`
     )
     writing_session = ("SET SESSION tx_isolation = 'READ-COMMITTED'",)
     begin_reading = ("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",)
@@ -175,6 +175,13 @@ class Mariadb(Dialect):
 
     def reading(self, select: Select[Any]) -> Statement:
         return PackedStatement(select, self)
+
+    def of_each(self, rows: Select[Any], column: ColumnElement[Any], keys: FromClause) -> Select[Any]:
+        # in this order, whatever the planner thinks of the tables' sizes
+        return rows.select_from(keys).where(column == keys.c.id).prefix_with("STRAIGHT_JOIN")
+
+    def packed(self, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
+        return func.json_arrayagg(func.json_array(*columns))
 
     def listed(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         return column.bool_op("IN")(bindparam(name))  # the driver writes a tuple as a list in brackets
