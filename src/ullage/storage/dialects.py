@@ -172,7 +172,10 @@ class Postgresql(Dialect):
     retryable = frozenset({"40001", "40P01", "55P03"})
     waited = frozenset({"55P03"})
     ended = frozenset({"57014"})
-    unavailable = frozenset({"53300", "57P01", "57P02", "57P03"})
+    unavailable = frozenset({"53300", "57P01", "57P02", "57P03"}) | {
+        *("53100", "53200", "53400"),  # no room left on its disk, in its memory, or by its settings
+        *("25006", "0A000"),  # it only reads: a standby, or a primary that became one
+    }
     forbidden = frozenset({"42501"})
     names_table = re.compile(r"^permission denied for table (\w+)")
 

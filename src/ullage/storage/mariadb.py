@@ -78,7 +78,10 @@ class Mariadb(Dialect):
     table changed by an upgrade since the snapshot."""
     waited = frozenset({1205})
     ended = frozenset({1317, 1969})
-    unavailable = frozenset({1040, 1047, 1053, 1203, 1927})
+    unavailable = frozenset({1040, 1047, 1053, 1203, 1927}) | {
+        *(1021, 1030, 1037, 1041, 1114),  # no room left on its disk or in its memory
+        *(1290, 1836),  # it only reads: a replica, or a primary that became one
+    }
     forbidden = frozenset({1044, 1142, 1143, 1227})
     names_table = re.compile(r" denied to user .* for table (?:`\w+`\.)?[`'](\w+)[`']")
 
