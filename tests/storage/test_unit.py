@@ -121,7 +121,7 @@ def test_a_writer_on_sqlite_is_alone_from_its_beginning(store: Store) -> None:
 @pytest.mark.usefixtures("two_providers")
 def test_a_reader_cannot_write(store: Store) -> None:
     # PostgreSQL ends this as it ends a write to a server that only reads, which is a connection to give up.
-    refused = pytest.raises((DBAPIError, ConnectionLost), match="(?i)read.only")
+    refused = pytest.raises((DBAPIError, ConnectionLost), match=r"(?i)read.only")
     with refused, store.reading() as connection:
         raise_generation(connection, A)
     with store.reading() as connection:
