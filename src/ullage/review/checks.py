@@ -285,16 +285,16 @@ class FileModes(Check):
 
 
 class CommandLine(Check):
-    """No command shows a password."""
+    """No command shows a secret."""
 
     name, area = "command-line", Area.ACCESS
 
     def look(self, deployment: Deployment) -> Iterator[Saying]:
-        if deployment.has_password_in_command:
-            remedy = "Put it into the environment, as ULLAGE_DATABASE, or a file, and change the password."
-            yield Severity.HIGH, "A running command shows a database password to all users of this host.", remedy
-        else:
-            yield Severity.INFO, "No running command shows a database password.", ""
+        for each in deployment.secrets_in_commands:
+            remedy = "Put it into the environment, or a file that its owner alone can read, and make a new one."
+            yield Severity.HIGH, f"A running command shows a secret to all users of this host: {each}.", remedy
+        if not deployment.secrets_in_commands:
+            yield Severity.INFO, "No running command shows a secret.", ""
 
 
 class Libraries(Check):

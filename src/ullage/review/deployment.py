@@ -83,8 +83,8 @@ class Deployment:
     tokens: tuple[TokenFacts, ...] | None = None
     """All API tokens; None where they could not be read."""
     today: date = field(default_factory=lambda: datetime.now(UTC).date())
-    has_password_in_command: bool = False
-    """Whether a process on this host shows a database password in its command line."""
+    secrets_in_commands: tuple[str, ...] = ()
+    """Which processes of this host show which kind of secret in their command line; not the secret."""
     misfits: tuple[str, ...] = ()
     """Installed libraries of versions that this Ullage was not made for."""
     versions: Mapping[str, str] = field(default_factory=dict)

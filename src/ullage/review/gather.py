@@ -28,6 +28,7 @@ from ullage.review.deployment import (
     TokenFacts,
     is_loopback,
 )
+from ullage.review.processes import secrets_in_commands
 from ullage.settings import Settings, SettingsError
 from ullage.storage.privileges import DatabaseFacts, facts
 from ullage.storage.privileges import tokens as stored_tokens
@@ -66,7 +67,7 @@ def deployment(settings: Settings, config: Path | None, url: str | None) -> Depl
         certificates=(*certificates.of_settings(settings, now), *shown),
         files=tuple(_files(settings, config)),
         today=now.date(),
-        has_password_in_command=_has_password_in_command(),
+        secrets_in_commands=secrets_in_commands(settings.secrets()),
         misfits=_misfits(),
         versions={"Ullage": metadata.version("ullage"), "Python": platform.python_version()}
         | {name: metadata.version(name) for name in ("granian", "SQLAlchemy", "psycopg", "PyMySQL")},
@@ -145,17 +146,6 @@ def _files(settings: Settings, config: Path | None) -> list[FileFacts]:
             mode, folder_mode = (stat.S_IMODE(each.stat().st_mode) for each in (path, path.absolute().parent))
             found.append(FileFacts(kind, str(path), mode, folder_mode, is_secret=kind not in trusted))
     return found
-
-
-def _has_password_in_command(processes: Path = Path("/proc")) -> bool:
-    for path in processes.glob("[0-9]*/cmdline"):
-        try:
-            words = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue  # it has ended, or is another user's
-        if "ullage" in words and re.search(r"(postgresql|mysql|mariadb)(\+\w+)?://[^:@/\s]*:[^@/\s]+@", words):
-            return True
-    return False
 
 
 def _misfits() -> tuple[str, ...]:

@@ -1,0 +1,13 @@
+"""Reviews that do not see what else runs on the machine of the tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from ullage.review import gather
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other commands of the machine, of other tests too, are not looked at."""
+    monkeypatch.setattr(gather, "secrets_in_commands", lambda secrets: ())
