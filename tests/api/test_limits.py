@@ -17,6 +17,7 @@ from serving import HEADERS, UllageServer
 
 from api.wires import HEAD, Wire, exchange
 from ullage.api.queries import GROUPS_MAX, SUBTREES_MAX, TERMS_MAX
+from ullage.api.upload import PARTS_MAX
 from ullage.server import HEAD_BYTES_MAX
 
 PAGE = Path(__file__).parents[2] / "docs" / "operating" / "limits.md"
@@ -29,6 +30,10 @@ HERE = "api.test_limits"
 SHOWN = {
     "size of a body (`body_bytes_max`)": (f"{HERE}.test_a_body_may_be_so_large", "api.test_upload"),
     "time for a body to arrive (`body_seconds_max`)": (f"{HERE}.test_a_body_may_take_so_long",),
+    "parts of a chunked body, and of one from 64 KiB": (
+        f"{HERE}.test_a_body_may_come_in_so_many_parts",
+        "api.test_upload",
+    ),
     "all bodies together, from 64 KiB each (`bodies_bytes_max`)": (f"{HERE}.test_bodies_may_be_so_large_together",),
     "whole requests that wait or run (`requests_max`)": ("api.test_entries.test_rsgi_turns_away_what_is_too_much",),
     "time that a request waits for a thread (`queue_seconds_max`)": (
@@ -140,6 +145,20 @@ def test_a_body_may_take_so_long(folder: Path) -> None:
         assert status == 408
         assert b"within 2 s" in reply
         assert wire.is_closed()
+
+
+def test_a_body_may_come_in_so_many_parts(server: UllageServer) -> None:
+    def status(count: int) -> int:
+        with Wire(server.port) as wire:
+            body = b'{"name":"CUSTOM_A"}'.ljust(count)
+            chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body)
+            wire.request(POST, NEW + b"Transfer-Encoding: chunked\r\n", chunks)
+            if count <= PARTS_MAX:
+                wire.send(b"0\r\n\r\n")
+            return wire.reply()[0]  # to one that is refused, although its end is yet to come
+
+    assert status(PARTS_MAX) in {201, 409}
+    assert status(PARTS_MAX + 1) == 400
 
 
 def test_bodies_may_be_so_large_together(server: UllageServer) -> None:

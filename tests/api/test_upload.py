@@ -10,7 +10,7 @@ import pytest
 
 from api.loops import CountingLoop
 from ullage.api.problems import Problem
-from ullage.api.upload import Limits, Uploads
+from ullage.api.upload import PART_BYTES, PARTS_MAX, Limits, Uploads
 
 LIMITS = Limits(bytes_max=200_000, seconds_max=60, total_bytes_max=300_000)
 IMPATIENT = replace(LIMITS, seconds_max=0.05)
@@ -115,6 +115,32 @@ def test_a_body_that_breaks_off_is_not_taken_for_whole(headers: dict[str, str]) 
     assert refusal(Sent([b"x"], breaks=True), headers).status == 400
 
 
+@pytest.mark.parametrize("size", [0, LARGE, LIMITS.bytes_max])
+def test_a_body_may_come_in_so_many_parts(size: int) -> None:
+    count = PARTS_MAX + size // PART_BYTES
+    parts = [b"x" * max(size - count + 1, 1)] + [b"x"] * (count - 1)
+    body = b"".join(parts)
+    assert read(Sent(parts), CHUNKED) == body
+    assert read(Sent(parts), of_length(len(body))) == body
+
+
+@pytest.mark.parametrize("headers", [CHUNKED, of_length(LARGE), of_length(LIMITS.bytes_max + 1)])
+def test_a_body_of_more_and_smaller_parts_is_refused_at_once(headers: dict[str, str]) -> None:
+    sent = Sent([b"x"] * LARGE)
+    problem = refusal(sent, headers)
+    assert problem.status == 400
+    assert f"{PARTS_MAX} parts" in problem.message
+    assert f"{PART_BYTES} bytes" in problem.message
+    assert ("connection", "close") in problem.headers
+    assert sent.taken == PARTS_MAX + 1
+
+
+def test_what_is_too_large_may_not_come_in_small_parts_for_ever() -> None:
+    sent = Sent([b"x" * (LIMITS.bytes_max + 1)] + [b"x"] * LARGE)
+    assert refusal(sent, CHUNKED).status == 400
+    assert sent.taken < 2 * PARTS_MAX
+
+
 def test_bodies_that_arrive_in_time_share_a_timer() -> None:
     loop = CountingLoop()
     uploads = Uploads(LIMITS)
@@ -159,6 +185,7 @@ def test_large_bodies_share_a_limit_until_they_are_released() -> None:
         (Sent([b"x" * LARGE] * 3), CHUNKED),
         (Sent([b"x" * LARGE, b"y" * LARGE, b"z"], stalls=True), CHUNKED),
         (Sent([b"x"] * 10), CHUNKED),
+        (Sent([b"x" * LARGE] + [b"y"] * 2 * PARTS_MAX), CHUNKED),
     ],
 )
 def test_a_body_that_is_not_kept_takes_up_nothing(sent: Sent, headers: dict[str, str]) -> None:

@@ -15,6 +15,10 @@ T = TypeVar("T")
 _CLOSE = (("connection", "close"),)
 _COUNTED_FROM_BYTES = 64 * 1024
 """Smaller bodies are not counted towards the total: all of them together are little."""
+PARTS_MAX = 1_000
+"""Any body may come in so many parts (chunks, or what a connection gives at a time)..."""
+PART_BYTES = 1_024
+"""...and one more for each so many bytes. A part keeps the event loop for 50 microseconds, however small it is."""
 
 
 class Upload(Protocol):
@@ -44,11 +48,16 @@ class _Body:
     bytes_max: int
     chunks: list[bytes] = field(default_factory=list)
     size: int = 0
+    part_count: int = 0
     empty_count: int = 0
 
     @property
     def is_too_large(self) -> bool:
         return self.size > self.bytes_max or (self.length is not None and self.length > self.bytes_max)
+
+    @property
+    def is_minced(self) -> bool:
+        return self.part_count - self.empty_count > PARTS_MAX + self.size // PART_BYTES
 
     @property
     def is_whole(self) -> bool:
@@ -66,7 +75,7 @@ class Uploads:
     async def read(self, upload: Upload, headers: Mapping[str, str]) -> bytes:
         """The body of a request with these headers, to be given to `release` when the request is answered.
 
-        Raises Problem: 413 too large, 408 too slow, 400 broken off, 503 too many of them.
+        Raises Problem: 413 too large, 408 too slow, 400 broken off or minced, 503 too many of them.
         """
         said = headers.get("content-length")
         if said is None and "transfer-encoding" not in headers:
@@ -118,7 +127,10 @@ class Uploads:
         try:
             async for chunk in upload:
                 body.size += len(chunk)
+                body.part_count += 1
                 body.empty_count += not chunk
+                if body.is_minced:
+                    raise _minced()
                 if body.is_too_large:
                     body.chunks.clear()
                     self._total_bytes -= counted
@@ -146,6 +158,11 @@ async def _at_once(upload: Upload) -> bytes:
 def too_large(bytes_max: int) -> Problem:
     """The problem of a body that is larger than it may be."""
     return Problem(413, f"It may have {bytes_max} bytes at most.", headers=_CLOSE)
+
+
+def _minced() -> Problem:
+    message = f"It may come in {PARTS_MAX} parts, and one more for each {PART_BYTES} bytes: send larger ones."
+    return Problem(400, message, headers=_CLOSE)
 
 
 def _broken_off() -> Problem:
