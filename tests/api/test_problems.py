@@ -11,7 +11,7 @@ import pytest
 from api.stand import error
 from ullage.api import problems
 from ullage.api.http import Request
-from ullage.api.problems import TABLE, Problem, Row
+from ullage.api.problems import STATUSES, TABLE, Problem, Row
 from ullage.api.versions import LATEST, MINIMUM
 from ullage.model import errors
 from ullage.model.inventory import Inventory, Misfit
@@ -167,3 +167,14 @@ def test_a_refused_write_says_first_what_could_not_be_done() -> None:
 def test_what_is_missing_or_malformed_is_told_as_it_is() -> None:
     for refusal in (errors.ProviderMissing("u"), errors.BadInput("bad")):
         assert problems.from_refusal(refusal, "Unable to do {it}", {"it": "x"}).message == refusal.message
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/html", "text/plain;q=x"])
+@pytest.mark.parametrize("status", sorted(STATUSES))
+def test_what_was_sent_is_not_said_again_at_any_length(status: int, accept: str) -> None:
+    headers = {"accept": f"{accept}, {'a' * 100_000}/a", "content-type": "b" * 100_000}
+    request = Request("C" * 100_000, b"/", b"", headers)
+    response = problems.reply(Problem(status, f"No such trait(s): {'d' * 10_000_000}"), request, "req-1", LATEST)
+    assert len(response.body) < 6_000
+    if status != 401 or b"<br /><br />" not in response.body:
+        assert b"No such trait(s): dddd" in response.body

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import warnings
+from collections.abc import Callable
 
 import planted
 import pytest
@@ -161,6 +162,26 @@ def test_a_line_costs_nothing_when_it_is_not_wanted(lines: pytest.LogCaptureFixt
     visit = Visit()
     request_log.finish(visit, Request("GET", Unread(b"/"), Unread(b"a"), {}), Response(200))
     assert not lines.records
+
+
+@pytest.mark.parametrize("character", ["a", "\u00e9"])
+@pytest.mark.parametrize(
+    "tell",
+    [
+        lambda visit, request: request_log.finish(visit, request, Response(400)),
+        lambda visit, request: request_log.trouble(visit, request, "why"),
+        request_log.bug,
+    ],
+)
+def test_no_line_is_longer_than_so_much_whatever_was_sent(
+    lines: pytest.LogCaptureFixture, tell: Callable[[Visit, Request], None], character: str
+) -> None:
+    long = 100_000 * character
+    names = ("x-openstack-request-id", "x-openstack-global-request-id", "user-agent", "accept", "host", "content-type")
+    request = Request(long, long.encode(), long.encode(), dict.fromkeys(names, long), long.encode(), "127.0.0.1")
+    tell(Visit(identity=Identity(long, long, frozenset({long}))), request)
+    (record,) = lines.records
+    assert len(record.getMessage()) < 20_000
 
 
 def test_a_long_address_is_cut(lines: pytest.LogCaptureFixture) -> None:

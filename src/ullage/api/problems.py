@@ -19,6 +19,9 @@ from ullage.model import errors
 
 UNDEFINED_CODE = "placement.undefined_code"
 CONCURRENT_UPDATE = "placement.concurrent_update"
+MESSAGE_LENGTH_MAX = 4_000
+"""Messages say again what the asker said, which may be a name of 10 MiB."""
+HEADER_LENGTH_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,33 +151,35 @@ def reply(problem: Problem, request: Request, request_id: str, version: Microver
     """The whole error reply, in the form that the asker prefers."""
     status = STATUSES[problem.status]
     sentence = status.sentence.format(
-        method=request.method,
-        accept=asked_media_types(request),
-        content_type=request.headers.get("content-type") or "None",
+        method=_cut(request.method, HEADER_LENGTH_MAX),
+        accept=_cut(asked_media_types(request), HEADER_LENGTH_MAX),
+        content_type=_cut(request.headers.get("content-type") or "None", HEADER_LENGTH_MAX),
     )
+    message = _cut(problem.message, MESSAGE_LENGTH_MAX)
+    detail = _detail(status, sentence, message)
     form = error_form(request)
     response = Response(problem.status, content_type=form.value, headers=list(problem.headers))
     heading = f"{problem.status} {status.title}"
     if form is ErrorForm.HTML:
-        response.body = _html(heading, sentence, problem.message).encode()
+        response.body = _html(heading, sentence, message).encode()
     elif form is ErrorForm.TEXT:
-        response.body = f"{heading}\n\n{_detail(status, sentence, problem.message)}".encode()
+        response.body = f"{heading}\n\n{detail}".encode()
     elif problem.status == 401:
         # Clients know this one in the shape that an authenticating middleware gives it.
         body = {"message": f"{sentence}<br /><br />\n\n\n", "code": heading, "title": status.title}
         response.body = msgspec.json.encode(body)
     else:
-        response.body = msgspec.json.encode({"errors": [_error(problem, status, sentence, request_id, version)]})
+        response.body = msgspec.json.encode({"errors": [_error(problem, status, detail, request_id, version)]})
     return response
 
 
 def _error(
-    problem: Problem, status: Status, sentence: str, request_id: str, version: Microversion | None
+    problem: Problem, status: Status, detail: str, request_id: str, version: Microversion | None
 ) -> dict[str, object]:
     error: dict[str, object] = {
         "status": problem.status,
         "title": status.title,
-        "detail": _detail(status, sentence, problem.message),
+        "detail": detail,
     }
     if version is not None and has(version, Feature.ERROR_CODES):
         error["code"] = problem.code
@@ -183,6 +188,10 @@ def _error(
         error["max_version"] = str(LATEST)
         error["min_version"] = str(MINIMUM)
     return error
+
+
+def _cut(text: str, length_max: int) -> str:
+    return text if len(text) <= length_max else f"{text[:length_max]}..."
 
 
 def _detail(status: Status, sentence: str, message: str) -> str:

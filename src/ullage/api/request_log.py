@@ -1,4 +1,7 @@
-"""One line for each request, under one id that the asker is told too. No token and no body ever gets into it."""
+"""One line for each request, under one id that the asker is told too. No token and no body ever gets into it.
+
+What an asker makes as long as it likes is cut: no line is longer than some 20,000 characters, whatever was sent.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ LOG = logging.getLogger("ullage.request")
 REQUEST_ID_HEADER = "x-openstack-request-id"
 _INBOUND_HEADERS = ("x-openstack-global-request-id", "x-openstack-request-id")
 _REQUEST_ID = re.compile(r"req-[a-f0-9]{8}(-[a-f0-9]{4}){3}-[a-f0-9]{12}")
+_METHOD_LENGTH_MAX = 32
 _URI_LENGTH_MAX = 2000
 _NAME_LENGTH_MAX = 255
 REFUSED = 400
@@ -66,7 +70,7 @@ def finish(visit: Visit, request: Request, response: Response) -> None:
         '[%s] %s "%s %s" status: %d len: %s microversion: %s time: %.6f%s',
         _ids(visit, request),
         _escaped(request.remote_address) or "-",
-        _escaped(request.method),
+        _method(request),
         _escaped(_uri(request)),
         response.status,
         len(response.body) if response.chunks is None else "-",
@@ -78,14 +82,12 @@ def finish(visit: Visit, request: Request, response: Response) -> None:
 
 def trouble(visit: Visit, request: Request, reason: str) -> None:
     """Log why a request that is in order could not be served: for the operator, who learns more than the asker."""
-    LOG.warning(
-        '[%s] "%s %s" not served: %s', _ids(visit, request), _escaped(request.method), _escaped(_uri(request)), reason
-    )
+    LOG.warning('[%s] "%s %s" not served: %s', _ids(visit, request), _method(request), _escaped(_uri(request)), reason)
 
 
 def bug(visit: Visit, request: Request) -> None:
     """Log the exception being handled: nothing but a mistake in this program raises it."""
-    LOG.exception('[%s] "%s %s" failed', _ids(visit, request), _escaped(request.method), _escaped(_uri(request)))
+    LOG.exception('[%s] "%s %s" failed', _ids(visit, request), _method(request), _escaped(_uri(request)))
 
 
 def _who(identity: Identity | None) -> str:
@@ -104,6 +106,10 @@ def _ids(visit: Visit, request: Request) -> str:
         if given is not None and _REQUEST_ID.fullmatch(given):
             return f"{given} {visit.request_id}"
     return visit.request_id
+
+
+def _method(request: Request) -> str:
+    return _escaped(request.method[:_METHOD_LENGTH_MAX])
 
 
 def _uri(request: Request) -> str:
