@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from ullage.review.check import NO_DATABASE, Check, Saying
-from ullage.review.deployment import Deployment, is_loopback
+from ullage.review.check import Check, Saying
+from ullage.review.deployment import Deployment
 from ullage.review.report import Area, Severity
 
 
@@ -66,24 +66,3 @@ class ServedEncryption(Check):
         if service is not None and service.distrust:
             seen = f"This machine does not believe the certificate that the service shows: {service.distrust}."
             yield Severity.MEDIUM, seen, "Serve one that clients can verify, with those between it and its authority."
-
-
-class DatabaseEncryption(Check):
-    """The database is who it says, and nobody listens."""
-
-    name, area = "database-tls", Area.ENCRYPTION
-
-    def look(self, deployment: Deployment) -> Iterator[Saying]:
-        database = deployment.database
-        if database is None:
-            yield Severity.INFO, NO_DATABASE, ""
-        elif not database.host or is_loopback(database.host):
-            yield Severity.INFO, "The database is on this machine.", ""
-        elif not database.is_encrypted:
-            remedy = "Ask for TLS in the address of the database: database_tls in docs/operating/databases.md."
-            yield Severity.HIGH, "The connection to the database is not encrypted.", remedy
-        elif not database.verifies_server:
-            remedy = "Have certificate and name of the server verified: database_tls in docs/operating/databases.md."
-            yield Severity.MEDIUM, "The database server is not asked to prove who it is.", remedy
-        else:
-            yield Severity.INFO, "The connection to the database is encrypted, and the server verified.", ""

@@ -6,8 +6,16 @@ import logging
 from collections.abc import Iterator
 
 from ullage import logs
-from ullage.review.bounds import AskerBounds, DatabaseEncryption, ServedEncryption, WorkBounds
+from ullage.review.bounds import AskerBounds, ServedEncryption, WorkBounds
 from ullage.review.check import NO_DATABASE, NO_URL, ROLE_REMEDY, Check, Saying
+from ullage.review.databases import (
+    DatabaseBounds,
+    DatabaseEncryption,
+    DatabasePassword,
+    DatabaseRole,
+    Durability,
+    Ledger,
+)
 from ullage.review.deployment import Deployment
 from ullage.review.identity import ApiTokens, Certificates, ClientCertificates, Issuer, Keystone
 from ullage.review.report import Area, Observation, Report, Severity
@@ -21,29 +29,6 @@ def reviewed(deployment: Deployment) -> Report:
         for check in CHECKS
         for severity, seen, remedy in check.look(deployment)
     )
-
-
-class DatabaseRole(Check):
-    """The role of the running service may do no more than it needs."""
-
-    name, area = "database-role", Area.INJECTION
-
-    def look(self, deployment: Deployment) -> Iterator[Saying]:
-        database = deployment.database
-        if database is None:
-            yield Severity.MEDIUM, NO_DATABASE, "See to it that the database answers, and review again."
-        elif database.host is None:
-            yield Severity.INFO, "A SQLite file has no roles; the modes of the file stand in their place.", ""
-        elif database.is_superuser:
-            yield Severity.CRITICAL, f"The role {database.role} is a superuser of the database server.", ROLE_REMEDY
-        else:
-            if database.powers:
-                powers = ", ".join(database.powers)
-                yield Severity.HIGH, f"The role {database.role} reaches beyond its database: {powers}.", ROLE_REMEDY
-            if database.may_change_schema:
-                yield Severity.MEDIUM, f"The role {database.role} may change the schema.", ROLE_REMEDY
-            if not database.powers and not database.may_change_schema:
-                yield Severity.INFO, f"The role {database.role} may only read and write rows.", ""
 
 
 class ErrorAnswers(Check):
@@ -115,39 +100,6 @@ class BodyLimits(Check):
             yield Severity.MEDIUM, f"A body may take {chosen.body_seconds_max:g} s.", "Lower body_seconds_max."
         if chosen.body_bytes_max <= self.BYTES_MAX and chosen.body_seconds_max <= self.SECONDS_MAX:
             yield Severity.INFO, "Bodies are bounded in size and time.", ""
-
-
-class Durability(Check):
-    """The database keeps what it has answered."""
-
-    name, area = "durability", Area.TRANSACTIONS
-
-    def look(self, deployment: Deployment) -> Iterator[Saying]:
-        database = deployment.database
-        if database is None:
-            yield Severity.INFO, NO_DATABASE, ""
-        elif database.weak_settings:
-            said = ", ".join(f"{name} = {value}" for name, value in database.weak_settings.items())
-            yield Severity.HIGH, f"A crash can lose what was answered: {said}.", "Set them back to on (MariaDB: 1)."
-        else:
-            yield Severity.INFO, "The database keeps what it has answered.", ""
-
-
-class Ledger(Check):
-    """The schema is this version's, and the sums agree."""
-
-    name, area = "ledger", Area.TRANSACTIONS
-
-    def look(self, deployment: Deployment) -> Iterator[Saying]:
-        database = deployment.database
-        if database is None:
-            yield Severity.INFO, NO_DATABASE, ""
-        elif database.schema_problem:
-            yield Severity.HIGH, f"{database.schema_problem}.", "Run `ullage db upgrade`, and grant the tables anew."
-        elif database.breaches:
-            yield Severity.CRITICAL, f"The ledger disagrees with itself: {database.breaches}.", "Run `ullage check`."
-        else:
-            yield Severity.INFO, "The ledger agrees with itself.", ""
 
 
 class AuditTrail(Check):
@@ -311,6 +263,7 @@ class Libraries(Check):
 
 CHECKS: tuple[Check, ...] = (
     DatabaseRole(),
+    DatabasePassword(),
     ErrorAnswers(),
     LogRedaction(),
     LogLevel(),
@@ -332,6 +285,7 @@ CHECKS: tuple[Check, ...] = (
     DatabaseVersion(),
     AskerBounds(),
     WorkBounds(),
+    DatabaseBounds(),
     ServedEncryption(),
     DatabaseEncryption(),
     Certificates(),

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
+import secrets
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DBAPIError
 
 from ullage.model.token import ApiToken
-from ullage.storage import check
+from ullage.storage import check, grants
 from ullage.storage.audit import verify
 from ullage.storage.dialects import read_url
 from ullage.storage.encryption import VERIFY_FULL, Encryption
@@ -23,8 +23,7 @@ from ullage.storage.trouble import StorageTrouble, StorageUnavailable
 from ullage.storage.unit import Store
 from ullage.storage.upgrade import require_current
 
-SCHEMA_PRIVILEGES = frozenset({"CREATE", "DROP", "ALTER", "INDEX", "REFERENCES", "TRIGGER", "ALL PRIVILEGES"})
-HARMLESS_PRIVILEGES = frozenset({"USAGE"})
+PASSWORD_LENGTH_MIN = 12
 
 
 @dataclass(frozen=True)
@@ -53,12 +52,26 @@ class DatabaseFacts:
     audit_faults: int = 0
     may_rewrite_audit: bool = False
     """Whether the role may change or delete what stands in the audit trail."""
+    excess: tuple[str, ...] = ()
+    """What the role may do with rows and routines and does not need, in words."""
+    takes_any_password: bool = False
+    """Whether the server lets the role in with a password that is not its own."""
+    is_password_weak: bool = False
+    """Whether the password can be guessed: it is short, or the name of the role or database."""
+    limits_off: tuple[str, ...] = ()
+    """Time limits that the url takes from the connection."""
+    connections_max: int | None = None
+    """How many the server has for the role; None: as many as are asked for."""
 
 
 def facts(address: str) -> DatabaseFacts:
     """What can be known of the database at a url. Raises StorageTrouble, also for what is no database at all."""
+    url = read_url(address)[1]
     with _looked_at(address) as store:
-        return _facts(store, read_url(address)[1])
+        found = _facts(store, url)
+    if found.host is None:
+        return found
+    return replace(found, takes_any_password=_takes_any_password(url), is_password_weak=_is_weak(url))
 
 
 def tokens(address: str) -> list[ApiToken]:
@@ -108,64 +121,59 @@ def _ledger(store: Store, connection: Connection) -> tuple[str, int, int]:
 
 
 def _postgresql(connection: Connection) -> dict[str, Any]:
-    row = connection.exec_driver_sql(
-        "SELECT rolname, rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls,"
-        " pg_has_role(current_user, 'pg_execute_server_program', 'MEMBER'),"
-        " pg_has_role(current_user, 'pg_read_server_files', 'MEMBER'),"
-        " pg_has_role(current_user, 'pg_write_server_files', 'MEMBER')"
-        " FROM pg_roles WHERE rolname = current_user"
-    ).one()
-    names = ("CREATEDB", "CREATEROLE", "REPLICATION", "BYPASSRLS")
-    roles = ("pg_execute_server_program", "pg_read_server_files", "pg_write_server_files")
-    changes = connection.exec_driver_sql(
-        "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) OR EXISTS (SELECT 1 FROM pg_tables"
-        " WHERE schemaname = current_schema() AND pg_has_role(current_user, tableowner, 'MEMBER'))"
-    ).scalar_one()
     ssl = connection.exec_driver_sql("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").scalar()
-    rewrites = connection.exec_driver_sql(
-        "SELECT coalesce(has_table_privilege(to_regclass('audit'), 'UPDATE, DELETE, TRUNCATE'), false)"
-    ).scalar_one()
     values = connection.exec_driver_sql(
-        "SELECT name, setting FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting <> 'on'"
+        "SELECT name, setting FROM pg_settings"
+        " WHERE name IN ('fsync', 'full_page_writes') AND setting <> 'on'"
+        " OR name IN ('zero_damaged_pages', 'ignore_checksum_failure') AND setting <> 'off'"
+    )
+    limits = connection.exec_driver_sql(
+        "SELECT name FROM pg_settings WHERE setting = '0'"
+        " AND name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') ORDER BY name"
+    )
+    free = connection.exec_driver_sql(
+        "SELECT least(sum(setting::int * CASE name WHEN 'max_connections' THEN 1 ELSE -1 END),"
+        " (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user),"
+        " (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database())) FROM pg_settings"
+        " WHERE name IN ('max_connections', 'superuser_reserved_connections', 'reserved_connections')"
     )
     return {
-        "role": row[0],
-        "is_superuser": row[1],
-        "powers": tuple(name for name, has in zip(names + roles, row[2:], strict=True) if has),
-        "may_change_schema": changes,
-        "may_rewrite_audit": rewrites,
         "is_encrypted": bool(ssl),
         "weak_settings": {row.name: row.setting for row in values},
+        "limits_off": tuple(limits.scalars()),
+        "connections_max": int(free.scalar_one()),
+        **vars(grants.of_postgresql(connection)),
     }
 
 
 def _mariadb(connection: Connection) -> dict[str, Any]:
-    database = connection.exec_driver_sql("SELECT DATABASE()").scalar_one()
-    everywhere: set[str] = set()
-    here: set[str] = set()
-    trail: set[str] = set()
-    elsewhere = False
-    for (grant,) in connection.exec_driver_sql("SHOW GRANTS"):
-        match = re.match(r"GRANT (?P<privileges>.+?) ON (?P<scope>\S+) TO ", grant)
-        if match is None:
-            continue
-        privileges = {each.strip() for each in match["privileges"].split(",")} - HARMLESS_PRIVILEGES
-        scope = match["scope"].replace("`", "").replace("\\", "")
-        if scope == "*.*":
-            everywhere |= privileges
-        elif scope.partition(".")[0] == database:
-            here |= privileges
-            trail |= privileges if scope.partition(".")[2] in ("*", "audit") else set()
-        else:
-            elsewhere = elsewhere or bool(privileges)
     cipher = connection.exec_driver_sql("SHOW SESSION STATUS LIKE 'Ssl_cipher'").one()[1]
     flush = connection.exec_driver_sql("SELECT @@innodb_flush_log_at_trx_commit").scalar_one()
+    twice = connection.exec_driver_sql("SELECT @@innodb_doublewrite").scalar_one()
+    weak = {} if flush in (1, 3) else {"innodb_flush_log_at_trx_commit": str(flush)}
+    weak |= {"innodb_doublewrite": "off"} if str(twice).upper() in ("0", "OFF") else {}
+    each, all_users = connection.exec_driver_sql("SELECT @@max_user_connections, @@max_connections").one()
     return {
-        "role": connection.exec_driver_sql("SELECT CURRENT_USER()").scalar_one(),
-        "is_superuser": bool(everywhere & {"ALL PRIVILEGES", "SUPER"}),
-        "powers": (*sorted(everywhere), *(["rows of other databases"] if elsewhere else [])),
-        "may_rewrite_audit": bool((trail | everywhere) & {"UPDATE", "DELETE", "DROP", "ALL PRIVILEGES"}),
-        "may_change_schema": bool((here | everywhere) & SCHEMA_PRIVILEGES),
         "is_encrypted": bool(cipher),
-        "weak_settings": {} if flush in (1, 3) else {"innodb_flush_log_at_trx_commit": str(flush)},
+        "weak_settings": weak,
+        "connections_max": min(each, all_users) if each > 0 else all_users,
+        **vars(grants.of_mariadb(connection)),
     }
+
+
+def _takes_any_password(url: URL) -> bool:
+    """Whether the server lets the role in with a password that is not its own, over TCP."""
+    words = ("sslcert", "ssl_cert", "unix_socket", "host")
+    if not url.host or url.host.startswith("/") or any(word in url.query for word in words):
+        return False  # who asks may be found out without a password there
+    wrong = url.set(password=f"not-{secrets.token_hex(16)}").difference_update_query(("password", "passwd"))
+    try:
+        with _looked_at(wrong.render_as_string(hide_password=False)) as store, store.looking() as connection:
+            return bool(connection.exec_driver_sql("SELECT 1").scalar_one())
+    except StorageTrouble:
+        return False
+
+
+def _is_weak(url: URL) -> bool:
+    password = url.password or ""
+    return 0 < len(password) < PASSWORD_LENGTH_MIN or password.lower() in (url.username, url.database)
