@@ -40,11 +40,14 @@ def test_the_environment_speaks_every_type() -> None:
         enforce_new_defaults="0",
         port="80",
         body_seconds_max="2.5",
-        cors_origins="http://a, https://b:1",
+        cors_origins="http://a, https://b:1, https://[::1]:8443, http://a.b-c_d:443",
         candidates_strategy="breadth-first",
     )
     assert (made.noauth2_anywhere, made.enforce_new_defaults, made.port) == (True, False, 80)
-    assert (made.body_seconds_max, made.cors_origins) == (2.5, ("http://a", "https://b:1"))
+    assert (made.body_seconds_max, made.cors_origins) == (
+        2.5,
+        ("http://a", "https://b:1", "https://[::1]:8443", "http://a.b-c_d:443"),
+    )
     assert made.candidates_strategy == "breadth-first"
 
 
@@ -64,6 +67,16 @@ def test_the_environment_speaks_every_type() -> None:
         ("candidates_strategy", "random", "depth-first, breadth-first"),
         ("log_level", "loud", "debug, info, warning, error"),
         ("cors_origins", "http://a/b", "scheme://host"),
+        ("cors_origins", "https://a/", "scheme://host"),
+        ("cors_origins", "https://*.example", "no wildcard within"),
+        ("cors_origins", "https://a:*", "no wildcard within"),
+        ("cors_origins", "https://A", "in small letters"),
+        ("cors_origins", "https://b\u00fccher", "in small letters"),
+        ("cors_origins", "https://a:443", "without the scheme's own port"),
+        ("cors_origins", "http://a:80", "without the scheme's own port"),
+        ("cors_origins", "https://a@b", "scheme://host"),
+        ("cors_origins", "https://a?b", "scheme://host"),
+        ("cors_origins", "null", "scheme://host"),
         ("mount", "placement", "begins with /"),
         ("mount", "/placement/", "does not end with it"),
         ("incomplete_consumer_user", "", "1 to 255 characters"),

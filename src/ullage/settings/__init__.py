@@ -188,8 +188,9 @@ class Settings(OidcOptions, KeystoneOptions, CertificateOptions, TlsOptions):
     cors_origins: tuple[str, ...] = option(
         (),
         "Origins whose pages may call this service from a browser, such as https://dashboard.example.org; * means any.",
-        pattern=r"\*|https?://[^\s/,]+",
-        accepted="* or scheme://host[:port] without a path, several separated by commas",
+        pattern=r"\*|(http(?!.*:80$)|https(?!.*:443$))://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?",
+        accepted="*, or scheme://host[:port] as browsers say it: in small letters, without the scheme's own port "
+        "(80, 443) or a path, and no wildcard within; several separated by commas",
     )
     mount: str = option(
         "",
