@@ -9,5 +9,6 @@ from ullage.review import gather
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other commands of the machine, of other tests too, are not looked at."""
+    """Other commands of the machine, of other tests too, are not looked at, nor the disk."""
+    monkeypatch.setattr(gather, "filesystem", lambda url: "ext4")
     monkeypatch.setattr(gather, "secrets_in_commands", lambda secrets: ())

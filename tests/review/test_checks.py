@@ -54,6 +54,10 @@ def holding(mode: int, folder_mode: int = 0o755, *, is_secret: bool = True) -> D
     return replace(GOOD, files=(FileFacts("key", "key.pem", mode, folder_mode, is_secret),))
 
 
+def with_file(**facts: Any) -> Deployment:
+    return replace(GOOD, files=(*GOOD.files, replace(GOOD.files[0], **facts)))
+
+
 def certified(**facts: Any) -> Deployment:
     return replace(GOOD, certificates=(*GOOD.certificates, replace(GOOD.certificates[0], **facts)))
 
@@ -86,8 +90,11 @@ BAD: list[tuple[str, Severity, Deployment]] = [
     ("error-answers", MEDIUM, served(worst_status=500)),
     ("log-level", MEDIUM, chosen(log_level="error")),
     ("log-level", LOW, chosen(log_level="debug")),
+    ("log-level", LOW, chosen(audit_log_values=True)),
     ("body-limits", MEDIUM, chosen(body_bytes_max=2**30)),
     ("body-limits", MEDIUM, chosen(body_seconds_max=3600.0)),
+    ("durability", HIGH, replace(GOOD, filesystem="tmpfs")),
+    ("durability", HIGH, replace(GOOD, filesystem="nfs4")),
     ("durability", HIGH, on_database(weak_settings={"fsync": "off"})),
     ("ledger", HIGH, on_database(schema_problem="The database holds no ledger")),
     ("ledger", CRITICAL, on_database(breaches=1)),
@@ -108,6 +115,12 @@ BAD: list[tuple[str, Severity, Deployment]] = [
     ("policy", HIGH, replace(GOOD, opened_rules=("placement:usages",))),
     ("policy", HIGH, replace(GOOD, widened_rules=("placement:allocations:update",))),
     ("policy", LOW, replace(GOOD, widened_rules=("placement:traits:list",))),
+    ("policy", MEDIUM, replace(GOOD, widened_rules=("placement:usages",))),
+    ("policy", HIGH, replace(GOOD, roleless_rules=("placement:allocations:update",))),
+    ("policy", LOW, replace(GOOD, roleless_rules=("placement:usages",))),
+    ("policy", HIGH, replace(GOOD, reader_rules=("placement:allocations:update",))),
+    ("policy", LOW, replace(GOOD, member_rules=("placement:allocations:update",))),
+    ("policy", MEDIUM, replace(GOOD, plainly_asked_rules=("placement:usages",))),
     ("policy", HIGH, replace(GOOD, policy_problem="option policy_file: it has no sense.")),
     ("policy", MEDIUM, replace(GOOD, policy_faults=("rule 'a' is unknown",))),
     ("policy", MEDIUM, chosen(enforce_scope=False)),
@@ -115,7 +128,13 @@ BAD: list[tuple[str, Severity, Deployment]] = [
     ("cors-origins", MEDIUM, chosen(cors_origins=("*",))),
     ("cors-origins", LOW, chosen(cors_origins=("http://dashboard.example.org",))),
     ("file-modes", CRITICAL, holding(0o666)),
-    ("file-modes", CRITICAL, holding(0o600, 0o777)),
+    ("file-modes", CRITICAL, with_file(open_folders=("/srv",))),
+    ("file-modes", MEDIUM, with_file(kind="database", folder_mode=0o1777)),
+    ("file-modes", MEDIUM, holding(0o644, 0o700)),
+    ("file-modes", MEDIUM, holding(0o646, 0o700, is_secret=False)),
+    ("file-modes", LOW, holding(0o640)),
+    ("file-modes", LOW, holding(0o600, 0o770)),
+    ("file-modes", LOW, replace(GOOD, files=(replace(GOOD.files[0], owner="a"), replace(GOOD.files[0], owner="b")))),
     ("file-modes", HIGH, holding(0o644)),
     ("file-modes", LOW, holding(0o660)),
     ("file-modes", CRITICAL, holding(0o646, is_secret=False)),
@@ -126,6 +145,10 @@ BAD: list[tuple[str, Severity, Deployment]] = [
     ("oidc", MEDIUM, believing("oidc", oidc_leeway_seconds=300.0)),
     ("oidc", MEDIUM, believing("oidc", oidc_keys_seconds=86400.0)),
     ("oidc", LOW, believing("oidc", oidc_roles=())),
+    ("oidc", HIGH, believing("oidc", oidc_audience="account")),
+    ("oidc", LOW, believing("oidc", oidc_user_claim="email")),
+    ("keystone", MEDIUM, believing("keystone", keystone_service_roles=("service", "member"))),
+    ("api-tokens", MEDIUM, replace(GOOD, tokens=(TokenFacts(1, is_admin=True, life_days=90, days_left=10),) * 6)),
     ("keystone", MEDIUM, believing("tokens,keystone", keystone_cache_seconds=3600.0)),
     ("keystone", MEDIUM, believing("keystone", keystone_user="admin")),
     ("database-version", HIGH, on_database(kind="mariadb", version="11.3.2")),
@@ -137,7 +160,12 @@ BAD: list[tuple[str, Severity, Deployment]] = [
     ("certificates", HIGH, certified(weakness="a key of 1024 bits")),
     ("command-line", HIGH, replace(GOOD, secrets_in_commands=("process 7, a password",))),
     ("libraries", MEDIUM, replace(GOOD, misfits=("granian 1.0",))),
-    ("asker-bounds", LOW, chosen(asker_requests_at_once=0)),
+    ("asker-bounds", MEDIUM, chosen(asker_requests_at_once=0)),
+    ("asker-bounds", LOW, replace(chosen(asker_requests_at_once=0), service=None)),
+    ("asker-bounds", MEDIUM, chosen(asker_requests_per_second=1_000_000.0)),
+    ("asker-bounds", MEDIUM, chosen(asker_requests_burst=1_000_000)),
+    ("work-bounds", MEDIUM, chosen(bodies_bytes_max=2**40)),
+    ("work-bounds", MEDIUM, chosen(connections_max=100_000)),
     ("work-bounds", MEDIUM, chosen(search_work_max=1_000_000_000)),
     ("served-tls", HIGH, chosen(host="0.0.0.0")),
     ("served-tls", HIGH, served(is_https=False)),
@@ -176,10 +204,6 @@ def test_a_formatter_that_lets_secrets_through_is_caught() -> None:
 
     said = list(Leaky().look(GOOD))
     assert [severity for severity, _, _ in said] == [HIGH, HIGH]
-
-
-def test_a_file_in_a_private_folder_is_private() -> None:
-    assert worst("file-modes", holding(0o644, 0o700)) is Severity.INFO
 
 
 def test_a_file_without_secrets_may_be_read() -> None:

@@ -120,27 +120,36 @@ def test_the_role_is_told_from_the_owner_and_the_superuser(database_server: serv
         assert PASSWORD not in shown.stdout + shown.stderr
 
 
+RULES = """
+"placement:traits:list": "@"
+"placement:traits:show": ""
+"placement:allocations:list": "role:member"
+"placement:allocations:update": "role:reader and project_id:%(project_id)s"
+"placement:allocations:delete": "project_id:%(project_id)s"
+"placement:allocations:manage": "role:member and project_id:%(project_id)s"
+"placement:usages": "role:admin and http://policy.example.org/ask"
+"""
+
+
 def test_rules_that_let_in_more_are_found(file: Path, tmp_path: Path) -> None:
     policy = tmp_path / "policy.yaml"
     settings = Settings(database=f"sqlite:///{file}", policy_file=str(policy))
-    policy.write_text('"placement:traits:list": "@"\n"placement:allocations:list": "role:member"\n')
+    policy.write_text(RULES)
     found = deployment(settings, None, None)
-    assert found.opened_rules == ("placement:traits:list",)
+    assert found.plainly_asked_rules == ("placement:usages",)
+    policy.write_text(RULES.replace("http://policy.example.org/ask", "role:service"))  # else nobody is asked
+    found = deployment(settings, None, None)
+    assert set(found.opened_rules) == {"placement:traits:list", "placement:traits:show"}
     assert found.widened_rules == ("placement:allocations:list",)
+    assert found.roleless_rules == ("placement:allocations:delete",)
+    assert found.reader_rules == ("placement:allocations:update",)
+    assert found.member_rules == ("placement:allocations:manage",)
     policy.write_text('"placement:trait:list": "!"')
     assert len(deployment(settings, None, None).policy_faults) == 1
     policy.write_text("- no rules")
     assert "policy_file" in deployment(settings, None, None).policy_problem
-
-
-def test_files_beside_the_database_are_looked_at(file: Path) -> None:
-    connection = sqlite3.connect(file)
-    connection.execute("PRAGMA user_version = 1")  # so that there is something in it
-    Path(f"{file}-wal").chmod(0o644)
-    found = deployment(Settings(database=f"sqlite:///{file}"), None, None)
-    connection.close()
-    modes = {Path(each.path).name.removeprefix(file.name): each.mode for each in found.files}
-    assert modes == {"": 0o600, "-wal": 0o644, "-shm": 0o600}
+    policy.unlink()
+    assert "cannot be read" in deployment(settings, None, None).policy_problem
 
 
 def test_a_policy_file_that_others_can_write_is_caught(file: Path, tmp_path: Path) -> None:

@@ -14,14 +14,23 @@ class AskerBounds(Check):
     """No asker may take all there is."""
 
     name, area = "asker-bounds", Area.EXHAUSTION
+    MOST: ClassVar[dict[str, float]] = {
+        "asker_requests_per_second": 10_000,
+        "asker_requests_burst": 50_000,
+        "asker_requests_at_once": 5_000,
+    }
 
     def look(self, deployment: Deployment) -> Iterator[Saying]:
-        chosen = deployment.settings
-        unbounded = [n for n in ("asker_requests_per_second", "asker_requests_at_once") if not getattr(chosen, n)]
+        severity = Severity.MEDIUM if deployment.is_reached_by_others else Severity.LOW
+        values = {name: getattr(deployment.settings, name) for name in self.MOST}
+        unbounded = [name for name, value in values.items() if not value]
+        high = [name for name, value in values.items() if value > self.MOST[name]]
         if unbounded:
-            severity = Severity.MEDIUM if deployment.is_exposed else Severity.LOW
             yield severity, f"One asker may take all there is: {', '.join(unbounded)} = 0.", "Set bounds for askers."
-        else:
+        for name in high:
+            remedy = f"Set it to at most {self.MOST[name]:g}."
+            yield severity, f"{name} = {values[name]:g} keeps one asker from little.", remedy
+        if not unbounded and not high:
             yield Severity.INFO, "Each asker has bounds.", ""
 
 
@@ -33,6 +42,9 @@ class WorkBounds(Check):
         "search_work_max": 20_000_000,
         "candidates_max": 1_000_000,
         "requests_max": 10_000,
+        "connections_max": 65_536,
+        "threads": 256,
+        "bodies_bytes_max": 4 * 2**30,
         "queue_max": 100_000,
         "queue_seconds_max": 120,
         "write_deadline_seconds": 120,

@@ -16,7 +16,7 @@ from ullage.review.databases import (
     Durability,
     Ledger,
 )
-from ullage.review.deployment import Deployment
+from ullage.review.deployment import Deployment, FileFacts
 from ullage.review.identity import ApiTokens, Certificates, ClientCertificates, Issuer, Keystone
 from ullage.review.report import Area, Observation, Report, Severity
 from ullage.review.versions import DatabaseVersion
@@ -81,8 +81,11 @@ class LogLevel(Check):
             yield Severity.MEDIUM, f"log_level is {level}: no line says who asked for what.", "Set log_level = info."
         elif level == "debug":
             yield Severity.LOW, "log_level is debug.", "Set log_level = info once you have seen enough."
-        else:
+        elif not deployment.settings.audit_log_values:
             yield Severity.INFO, "Each request has its line.", ""
+        if deployment.settings.audit_log_values:
+            seen = "audit_log_values is on: whoever reads the log reads what projects hold."
+            yield Severity.LOW, seen, "Set audit_log_values = false; the audit trail has the values."
 
 
 class BodyLimits(Check):
@@ -171,6 +174,8 @@ class Rules(Check):
 
     name, area = "policy", Area.ACCESS
     READING = ("list", "show", "usages")
+    OF_PROJECTS = ("placement:usages", "allocations:list")
+    """Those who read these learn what projects hold."""
 
     def look(self, deployment: Deployment) -> Iterator[Saying]:
         said = list(self._said(deployment))
@@ -181,19 +186,37 @@ class Rules(Check):
             yield Severity.HIGH, deployment.policy_problem, "Mend the file; the service does not start with it."
         for fault in deployment.policy_faults:
             yield Severity.MEDIUM, f"policy_file: {fault}.", "Mend the file: see `ullage policy show`."
-        for rule in deployment.opened_rules:
-            severity = Severity.HIGH if rule.endswith(self.READING) else Severity.CRITICAL
-            yield severity, f"The rule {rule} lets in askers without any role.", "Name the roles in policy_file."
-        for rule in deployment.widened_rules:
-            severity = Severity.LOW if rule.endswith(self.READING) else Severity.HIGH
-            seen = f"The rule {rule} lets readers and members at what is not of their project."
-            yield severity, seen, "Add project_id:%(project_id)s to it, if that is not meant."
+        for rule in deployment.plainly_asked_rules:
+            seen = f"The rule {rule} is decided by what another service says over plain http."
+            yield Severity.MEDIUM, seen, "Ask it by https."
+        yield from self._of_rules(deployment)
         if not deployment.settings.enforce_new_defaults:
             remedy = "Give the roles that the rules ask for, then set enforce_new_defaults = true."
             yield Severity.MEDIUM, "enforce_new_defaults is off: role admin is enough for everything.", remedy
         if not deployment.settings.enforce_scope:
             remedy = "Set enforce_scope = true."
             yield Severity.MEDIUM, "enforce_scope is off: tokens of the system pass where a project's should.", remedy
+
+    def _of_rules(self, deployment: Deployment) -> Iterator[Saying]:
+        for rule in deployment.opened_rules:
+            severity = Severity.HIGH if rule.endswith(self.READING) else Severity.CRITICAL
+            yield severity, f"The rule {rule} lets in askers without any role.", "Name the roles in policy_file."
+        for rule in deployment.widened_rules:
+            reading = Severity.MEDIUM if rule.endswith(self.OF_PROJECTS) else Severity.LOW
+            severity = reading if rule.endswith(self.READING) else Severity.HIGH
+            seen = f"The rule {rule} lets readers and members at what is not of their project."
+            yield severity, seen, "Add project_id:%(project_id)s to it, if that is not meant."
+        for rule in deployment.roleless_rules:
+            severity = Severity.LOW if rule.endswith(self.READING) else Severity.HIGH
+            seen = f"The rule {rule} lets askers without any role at what is of their project."
+            yield severity, seen, "Name a role in it."
+        for rule in deployment.reader_rules:
+            if not rule.endswith(self.READING):
+                yield Severity.HIGH, f"The rule {rule} lets readers write.", "Name a role in it that may write."
+        for rule in deployment.member_rules:
+            if not rule.endswith(self.READING):
+                seen = f"The rule {rule} lets members write what is of their project, with nobody to count their quota."
+                yield Severity.LOW, seen, "Name service or admin in it, if that is not meant."
 
 
 class Origins(Check):
@@ -217,23 +240,33 @@ class FileModes(Check):
     name, area = "file-modes", Area.ACCESS
 
     def look(self, deployment: Deployment) -> Iterator[Saying]:
-        bad = False
-        for each in deployment.files:
-            what = f"The {each.kind} file {each.path}"
-            is_reached = each.folder_mode & 0o001
-            if (is_reached and each.mode & 0o002) or (each.folder_mode & 0o002 and not each.folder_mode & 0o1000):
-                remedy = "chmod 600, and 700 for its folder." if each.is_secret else "chmod go-w, for its folder too."
-                yield Severity.CRITICAL, f"{what} can be changed by everybody.", remedy
-            elif is_reached and each.is_secret and each.mode & 0o007:
-                yield Severity.HIGH, f"{what} can be read by everybody.", f"chmod 600 {each.path}"
-            elif each.folder_mode & 0o010 and each.mode & 0o020:
-                remedy = f"chmod {'600' if each.is_secret else 'g-w'} {each.path}"
-                yield Severity.LOW, f"{what} can be changed by its group.", remedy
-            else:
-                continue
-            bad = True
-        if not bad:
-            yield Severity.INFO, "No file of the deployment is open to others.", ""
+        said = [saying for each in deployment.files for saying in self._judged(each)]
+        owners = sorted({each.owner for each in deployment.files} - {"root"})
+        if len(owners) > 1:
+            seen = f"Files of the deployment belong to several users ({', '.join(owners)}): each can change its part."
+            said.append((Severity.LOW, seen, "Let root, or the user of the service, own all of them."))
+        yield from said or [(Severity.INFO, "No file of the deployment is open to others.", "")]
+
+    def _judged(self, each: FileFacts) -> Iterator[Saying]:
+        what = f"The {each.kind} file {each.path}"
+        remedy = "chmod 600, and 700 for its folder." if each.is_secret else "chmod go-w, for its folder too."
+        is_reached, beside = each.folder_mode & 0o001, "but for the mode of its folder"
+        if each.open_folders:
+            seen = f"{what} can be replaced by everybody, by way of {', '.join(each.open_folders)}."
+            yield Severity.CRITICAL, seen, "chmod o-w for these folders."
+        if each.mode & 0o002:
+            severity = Severity.CRITICAL if is_reached else Severity.MEDIUM
+            yield severity, f"{what} can be changed by everybody{'' if is_reached else f', {beside}'}.", remedy
+        elif each.is_secret and each.mode & 0o007:
+            severity = Severity.HIGH if is_reached else Severity.MEDIUM
+            yield severity, f"{what} can be read by everybody{'' if is_reached else f', {beside}'}.", remedy
+        elif each.kind == "database" and each.folder_mode & 0o002 and not each.open_folders:
+            seen = f"Everybody can put files beside {each.path}, such as a -wal that is taken for its own."
+            yield Severity.MEDIUM, seen, "Give it a folder of its own, of mode 700."
+        elif (each.folder_mode & 0o010 and each.mode & 0o020) or each.folder_mode & 0o020:
+            yield Severity.LOW, f"{what} can be changed by a group.", remedy.replace("go-w", "g-w")
+        elif each.is_secret and each.folder_mode & 0o010 and each.mode & 0o040:
+            yield Severity.LOW, f"{what} can be read by a group.", remedy
 
 
 class CommandLine(Check):

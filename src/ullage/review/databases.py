@@ -70,11 +70,19 @@ class Durability(Check):
     """The database keeps what it has answered."""
 
     name, area = "durability", Area.TRANSACTIONS
+    NOT_KEPT = ("tmpfs", "ramfs")
+    OVER_A_NETWORK = ("nfs", "cifs", "smb", "9p", "fuse.", "ceph", "gluster", "afs")
 
     def look(self, deployment: Deployment) -> Iterator[Saying]:
         database = deployment.database
         if database is None:
             yield Severity.INFO, NO_DATABASE, ""
+        elif deployment.filesystem in self.NOT_KEPT:
+            seen = f"The database is in memory ({deployment.filesystem}): it is lost when the machine stops."
+            yield Severity.HIGH, seen, "Put it on a disk."
+        elif deployment.filesystem.startswith(self.OVER_A_NETWORK):
+            seen = f"The database is on a network file system ({deployment.filesystem}): locks may not hold there."
+            yield Severity.HIGH, seen, "Put it on a disk of this machine, or use PostgreSQL or MariaDB."
         elif database.weak_settings:
             said = ", ".join(f"{name} = {value}" for name, value in database.weak_settings.items())
             yield Severity.HIGH, f"A crash can lose what was answered: {said}.", "Set them back to on (MariaDB: 1)."

@@ -20,6 +20,9 @@ class FileFacts:
     folder_mode: int
     is_secret: bool = True
     """Whether others may not even read it."""
+    owner: str = "root"
+    open_folders: tuple[str, ...] = ()
+    """Folders above it where everybody may put another in its place."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,19 @@ class Deployment:
     """Policy rules that let in an asker without any role, which the defaults do not."""
     widened_rules: tuple[str, ...] = ()
     """Those that let a reader or member of one project do it to others' too."""
+    roleless_rules: tuple[str, ...] = ()
+    """Those that let an asker without any role do it to what is of its project."""
+    reader_rules: tuple[str, ...] = ()
+    """Those that let a reader do so."""
+    member_rules: tuple[str, ...] = ()
+    """Those that let a member do so."""
+    plainly_asked_rules: tuple[str, ...] = ()
+    """Those that another service decides, over plain http."""
     policy_problem: str = ""
     policy_faults: tuple[str, ...] = ()
     """What its file says that cannot be meant."""
+    filesystem: str = ""
+    """Of the SQLite database."""
     certificates: tuple[CertificateFacts, ...] = ()
     tokens: tuple[TokenFacts, ...] | None = None
     """All API tokens; None where they could not be read."""
@@ -93,6 +106,11 @@ class Deployment:
     def is_exposed(self) -> bool:
         """Whether other machines can reach the address that is served."""
         return not is_loopback(self.settings.host)
+
+    @property
+    def is_reached_by_others(self) -> bool:
+        """The same, or by way of a proxy: the service was reached at an address that is not loopback."""
+        return self.is_exposed or (self.service is not None and not self.service.is_loopback)
 
 
 def is_loopback(host: str) -> bool:

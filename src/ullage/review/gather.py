@@ -5,8 +5,8 @@ from __future__ import annotations
 import platform
 import re
 import ssl
-import stat
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from importlib import metadata
@@ -23,11 +23,11 @@ from ullage.review import certificates
 from ullage.review.deployment import (
     CertificateFacts,
     Deployment,
-    FileFacts,
     ServiceFacts,
     TokenFacts,
     is_loopback,
 )
+from ullage.review.files import filesystem, of_deployment, sqlite_file
 from ullage.review.processes import secrets_in_commands
 from ullage.settings import Settings, SettingsError
 from ullage.storage.privileges import DatabaseFacts, facts
@@ -48,6 +48,16 @@ ODD_PATHS = (
     "/traits?name=in:" + "A" * 5000,
 )
 LEAKS = ("Traceback", 'File "/', "sqlalchemy", "psycopg", "pymysql", "sqlite3.", "SELECT ")
+OWN = ("nowhere", "nobody")
+ASKERS: Mapping[str, tuple[tuple[str, ...], tuple[str, str]]] = {
+    "opened_rules": ((), (ELSEWHERE, ELSEWHERE)),
+    "widened_rules": (("reader", "member"), (ELSEWHERE, ELSEWHERE)),
+    "roleless_rules": ((), OWN),
+    "reader_rules": (("reader",), OWN),
+    "member_rules": (("reader", "member"), OWN),
+}
+"""Fact -> roles of an asker, and whose it is what it asks about."""
+PLAIN_QUESTION = re.compile(r"\bhttp://(?!localhost\b|127\.|\[::1\])")
 SECONDS_MAX = 10.0
 DAY_US = 24 * 3600 * 1_000_000
 
@@ -65,7 +75,8 @@ def deployment(settings: Settings, config: Path | None, url: str | None) -> Depl
         tokens=_tokens(settings.database),
         service=None if url is None else _service(url.rstrip("/")),
         certificates=(*certificates.of_settings(settings, now), *shown),
-        files=tuple(_files(settings, config)),
+        files=tuple(of_deployment(settings, config)),
+        filesystem=filesystem(settings.database),
         today=now.date(),
         secrets_in_commands=secrets_in_commands(settings.secrets()),
         misfits=_misfits(),
@@ -76,7 +87,7 @@ def deployment(settings: Settings, config: Path | None, url: str | None) -> Depl
 
 
 def _database(url: str) -> DatabaseFacts | None:
-    file = _sqlite_file(url)
+    file = sqlite_file(url)
     if file is not None and not file.is_file():
         return None  # SQLite would make it
     try:
@@ -86,7 +97,7 @@ def _database(url: str) -> DatabaseFacts | None:
 
 
 def _tokens(url: str) -> tuple[TokenFacts, ...] | None:
-    file = _sqlite_file(url)
+    file = sqlite_file(url)
     if file is not None and not file.is_file():
         return None  # SQLite would make it
     try:
@@ -104,48 +115,27 @@ def _tokens(url: str) -> tuple[TokenFacts, ...] | None:
 
 
 def _rules(settings: Settings) -> dict[str, Any]:
-    """Facts about policy: the rules that let in strangers, those that let in readers and members of elsewhere."""
+    """Facts about policy: the rules that let in those whom the defaults keep out, by what these have."""
     try:
         policy = Policy(settings)
     except SettingsError as error:
         return {"policy_problem": str(error)}
     usual = Policy(replace(settings, policy_file=""))
+    found: dict[str, tuple[str, ...]] = {}
+    for kind, (roles, target) in ASKERS.items():
+        asker = Identity("nobody", "nowhere", frozenset(roles))
+        opened = [r for r in RULES if _allows(policy, r, asker, target) and not _allows(usual, r, asker, target)]
+        known = {rule for rules in found.values() for rule in rules}
+        found[kind] = tuple(rule for rule in opened if rule not in known)
+    plain = tuple(name for name, check in policy.checks.items() if PLAIN_QUESTION.search(str(check)))
+    return {**found, "plainly_asked_rules": plain, "policy_faults": policy.faults}
 
-    def more(roles: frozenset[str]) -> tuple[str, ...]:
-        asker = Identity("nobody", "nowhere", roles)
-        return tuple(each for each in RULES if _allows(policy, each, asker) and not _allows(usual, each, asker))
 
-    opened = more(frozenset())
-    widened = tuple(each for each in more(frozenset({"reader", "member"})) if each not in opened)
-    return {"opened_rules": opened, "widened_rules": widened, "policy_faults": policy.faults}
-
-
-def _allows(policy: Policy, rule: str, asker: Identity) -> bool:
+def _allows(policy: Policy, rule: str, asker: Identity, target: tuple[str, str]) -> bool:
     try:
-        return policy.allows(rule, asker, (ELSEWHERE, ELSEWHERE), may_wait=False)
+        return policy.allows(rule, asker, target, may_wait=False)
     except WouldWait:  # another service decides, and is not asked
         return False
-
-
-def _sqlite_file(url: str) -> Path | None:
-    return Path(url.removeprefix("sqlite:///").partition("?")[0]) if url.startswith("sqlite:///") else None
-
-
-def _files(settings: Settings, config: Path | None) -> list[FileFacts]:
-    database = _sqlite_file(settings.database)
-    beside = () if database is None else (Path(f"{database}-wal"), Path(f"{database}-shm"))
-    named = [("database", database), *(("database", each) for each in beside), ("configuration", config)]
-    named.append(("database_file", Path(settings.database_file) if settings.database_file else None))
-    for kind, file in (("key", settings.tls_key), ("password of the key", settings.tls_key_password_file)):
-        named.append((kind, Path(file) if file else None))
-    trusted = ("policy_file", "certificates_file", "tls_certificate", *certificates.AUTHORITY_FILES)
-    open_to_read = [(name, Path(getattr(settings, name))) for name in trusted if getattr(settings, name)]
-    found = []
-    for kind, path in (*named, *open_to_read):
-        if path is not None and path.is_file():
-            mode, folder_mode = (stat.S_IMODE(each.stat().st_mode) for each in (path, path.absolute().parent))
-            found.append(FileFacts(kind, str(path), mode, folder_mode, is_secret=kind not in trusted))
-    return found
 
 
 def _misfits() -> tuple[str, ...]:

@@ -15,6 +15,8 @@ class Issuer(Check):
     name, area = "oidc", Area.ACCESS
     LEEWAY_SECONDS_MAX = 120
     KEYS_SECONDS_MAX = 3600
+    AUDIENCES_OF_ALL = ("account", "api", "openid", "*")
+    CLAIMS_OF_USERS = ("email", "name", "nickname", "preferred_username", "given_name", "family_name", "upn")
 
     def look(self, deployment: Deployment) -> Iterator[Saying]:
         chosen = deployment.settings
@@ -30,6 +32,14 @@ class Issuer(Check):
             said = True
             seen = f"A key that the issuer withdraws is believed for {chosen.oidc_keys_seconds:g} s."
             yield Severity.MEDIUM, seen, "Lower oidc_keys_seconds."
+        if chosen.oidc_audience in self.AUDIENCES_OF_ALL:
+            said = True
+            seen = f"oidc_audience is {chosen.oidc_audience}, which an issuer puts into tokens for every service."
+            yield Severity.HIGH, seen, "Have the issuer name this service in aud, and nothing else."
+        if chosen.oidc_user_claim in self.CLAIMS_OF_USERS:
+            said = True
+            seen = f"oidc_user_claim is {chosen.oidc_user_claim}, which users may be able to change."
+            yield Severity.LOW, seen, "Use sub, or make sure that the issuer lets nobody change it or take another's."
         if not chosen.oidc_roles:
             said = True
             seen = "Every word of the issuer's roles claim is a role here: its admins of anything are admins of this."
@@ -54,6 +64,11 @@ class Keystone(Check):
             said = True
             seen = f"A revoked Keystone token is believed for {chosen.keystone_cache_seconds:g} s."
             yield Severity.MEDIUM, seen, "Lower keystone_cache_seconds."
+        wide = sorted({"reader", "member", "admin"} & {each.lower() for each in chosen.keystone_service_roles})
+        if wide:
+            said = True
+            seen = f"Whoever has the role {' or '.join(wide)} may speak as a service (keystone_service_roles)."
+            yield Severity.MEDIUM, seen, "Name a role that services alone have, such as service."
         if chosen.keystone_user == "admin" and not chosen.keystone_application_credential_id:
             said = True
             seen = "Keystone is asked as its admin: whoever reads the settings is one."
@@ -91,6 +106,7 @@ class ApiTokens(Check):
     name, area = "api-tokens", Area.ACCESS
     DAYS_MAX = 366
     BELIEVED_SECONDS_MAX = 60
+    ADMINS_MAX = 5
 
     def look(self, deployment: Deployment) -> Iterator[Saying]:
         chosen, tokens = deployment.settings, deployment.tokens
@@ -109,7 +125,11 @@ class ApiTokens(Check):
         if chosen.token_seconds_max > self.BELIEVED_SECONDS_MAX:
             seen = f"A revoked API token is believed for {chosen.token_seconds_max:g} s."
             yield Severity.LOW, seen, "Lower token_seconds_max."
-        if not long and chosen.token_seconds_max <= self.BELIEVED_SECONDS_MAX:
+        admins = sum(each.is_admin and each.days_left >= 0 for each in tokens)
+        if admins > self.ADMINS_MAX:
+            seen = f"{admins} API tokens of admins hold: any of them may do everything."
+            yield Severity.MEDIUM, seen, "Revoke those that nobody needs, and give services the role service."
+        if admins <= self.ADMINS_MAX and not long and chosen.token_seconds_max <= self.BELIEVED_SECONDS_MAX:
             yield Severity.INFO, f"API tokens: {len(tokens)}, none of which holds longer than a year.", ""
 
 
