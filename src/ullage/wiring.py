@@ -8,6 +8,7 @@ from ullage.api.routes import ROUTES
 from ullage.model.request import Strategy
 from ullage.operations.mirror import Mirror
 from ullage.operations.service import SearchOptions, Service
+from ullage.operations.turns import Turns
 from ullage.settings import Settings
 from ullage.storage.committer import Committer
 from ullage.storage.unit import Store
@@ -18,22 +19,26 @@ def build_service(settings: Settings) -> Service:
     still divide itself."""
     # Every thread has a connection, or it would make one anew for each read; one more is for reading in advance.
     store = Store.open(settings.database, pool_size=settings.threads + 1)
+    searching = Turns()
+    committer = Committer(
+        store,
+        queue_max=settings.queue_max,
+        deadline_seconds=settings.write_deadline_seconds,
+        audit=settings.audit,
+        audit_log_values=settings.audit_log_values,
+        stand_aside=searching.stand_aside,
+    )
     return Service(
         store=store,
-        committer=Committer(
-            store,
-            queue_max=settings.queue_max,
-            deadline_seconds=settings.write_deadline_seconds,
-            audit=settings.audit,
-            audit_log_values=settings.audit_log_values,
-        ),
-        mirror=Mirror(store),
+        committer=committer,
+        mirror=Mirror(store, committer.own_writes),
         search_options=SearchOptions(
             candidates_max=settings.candidates_max,
             work_max=settings.search_work_max,
             strategy=Strategy(settings.candidates_strategy),
             randomise=settings.candidates_randomise,
         ),
+        searching=searching,
         incomplete_consumer_project=settings.incomplete_consumer_project,
         incomplete_consumer_user=settings.incomplete_consumer_user,
     )

@@ -11,14 +11,13 @@ import pytest
 from engine_fleets import Fleet
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from snapshots import contents
 
 from ullage.engine.block import BLOCK_SIZE
 from ullage.engine.builder import SnapshotBuilder
 from ullage.engine.patch import Delta, patch
 from ullage.engine.snapshot import Snapshot
 from ullage.model.inventory import Inventory
-
-from .test_patch import contents
 
 
 def a_fleet() -> Fleet:

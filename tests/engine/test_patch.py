@@ -12,8 +12,9 @@ import pytest
 from engine_fleets import Fleet, Member
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from snapshots import contents
 
-from ullage.engine.block import BLOCK_SIZE, Block, Stock
+from ullage.engine.block import BLOCK_SIZE, Block
 from ullage.engine.patch import Delta, patch
 from ullage.engine.persistent import ShardedMap
 from ullage.engine.search import search
@@ -24,27 +25,6 @@ from ullage.model.request import CandidateRequest, GroupPolicy, RequestGroup
 CLASSES, TRAITS, AGGREGATES = ("A", "B", "C"), ("T", "U"), ("x", "y")
 KEYS = (*range(1, 7), *range(BLOCK_SIZE - 3, BLOCK_SIZE + 4), 5 * BLOCK_SIZE + 1)
 """Keys in several blocks, with a gap between them."""
-
-
-def contents(snapshot: Snapshot) -> dict[str, object]:
-    """All that a snapshot says, in a form that can be compared."""
-    return {
-        "blocks": [columns(block) for block in snapshot.blocks],
-        **{part.name: dict(getattr(snapshot, part.name).items()) for part in fields(Snapshot) if part.name != "blocks"},
-    }
-
-
-def columns(part: Block | Stock) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for one in fields(part):
-        value = getattr(part, one.name)
-        if isinstance(value, Stock):
-            found |= columns(value)
-        elif isinstance(value, np.ndarray):
-            found[one.name] = (np.flatnonzero(value) if value.dtype == np.bool_ else value).tolist()
-        else:
-            found[one.name] = value
-    return found
 
 
 OFFERS = st.dictionaries(

@@ -52,3 +52,29 @@ def test_a_turn_that_fails_is_given_back() -> None:
         raise ValueError("failed")
     with turns.taken():
         pass
+
+
+def test_who_stands_aside_waits_for_a_quick_one() -> None:
+    turns = Turns(courtesy_seconds=60)
+    inside, leave = threading.Event(), threading.Event()
+    ahead = going_in(turns, inside, leave)
+    assert inside.wait(60)
+    aside = ThreadPoolExecutor(1).submit(turns.stand_aside)
+    with pytest.raises(TimeoutError):
+        aside.result(0.2)
+    leave.set()
+    aside.result(60)
+    ahead.result(60)
+    with turns.taken():
+        pass
+
+
+def test_nobody_stands_aside_for_a_slow_one_or_for_nobody() -> None:
+    turns = Turns(courtesy_seconds=0)
+    inside, leave = threading.Event(), threading.Event()
+    ahead = going_in(turns, inside, leave)
+    assert inside.wait(60)
+    turns.stand_aside()
+    leave.set()
+    ahead.result(60)
+    Turns(courtesy_seconds=60).stand_aside()

@@ -173,3 +173,20 @@ def test_company_that_does_not_come_is_waited_for_a_moment_only(monkeypatch: pyt
     assert len(line.take(10)) == 3
     line.join([Waiter(TAKE_X, 60)])
     assert len(taking(line).result(timeout=30)) == 1
+
+
+def test_who_comes_while_the_taker_stands_aside_is_in_the_batch() -> None:
+    standing, go_on = threading.Event(), threading.Event()
+
+    def stand_aside() -> None:
+        standing.set()
+        assert go_on.wait(60)
+
+    line = Line(100, stand_aside)
+    taken = ThreadPoolExecutor(1).submit(line.take, 10)
+    assert not standing.wait(0.2)  # while nobody is there, nobody is stood aside for
+    line.join([Waiter(TAKE_X, 60)])
+    assert standing.wait(60)
+    line.join([Waiter(TAKE_Y, 60)])
+    go_on.set()
+    assert [waiter.command for waiter in taken.result(60)] == [TAKE_X, TAKE_Y]

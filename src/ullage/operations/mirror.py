@@ -7,13 +7,16 @@ import os
 import threading
 
 from ullage.engine.builder import SnapshotBuilder
-from ullage.engine.patch import Delta, patch
+from ullage.engine.patch import patch
 from ullage.engine.snapshot import Snapshot
-from ullage.storage.feed import Marks, changes_of, changes_since
+from ullage.engine.uses import with_uses
+from ullage.storage.feed import Marks, changes_of, changes_since, read_marks
+from ullage.storage.own_writes import OwnWrites
 from ullage.storage.unit import Store, again
 
 READ_ATTEMPTS = 3
 _NOBODY: frozenset[int] = frozenset()
+State = tuple[Snapshot, Marks]
 
 logger = logging.getLogger(__name__)
 
@@ -38,14 +41,16 @@ class CatchUp:
 class Mirror:
     """Holds an immutable Snapshot and swaps in a newer one; safe for many threads. Reads nothing before first asked."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, own_writes: OwnWrites | None = None) -> None:
+        """`own_writes`: what a committer in this process notes; it spares the reading of that."""
         self._store = store
+        self._own_writes = own_writes or OwnWrites()
         self._process = os.getpid()
         self._reset()
 
     def _reset(self) -> None:
         self._state: tuple[Snapshot, Marks | None] = (Snapshot.empty(), None)
-        self._lively = _NOBODY
+        self._lively = self._advanced = _NOBODY
         """Who wrote lately: what they wrote since is asked for at once. Nobody, after nothing was new: to ask only
         whether that is still so costs the database next to nothing."""
         self._turn = threading.Condition()
@@ -107,22 +112,40 @@ class Mirror:
 
     def _catch_up(self) -> Snapshot:
         snapshot, marks = self._state
-        dialect = self._store.dialect
-        heard = None
-        if marks is not None:
-            with self._store.looking() as connection:
-                heard = changes_of(connection, dialect, marks, self._lively)
-        change: Delta | SnapshotBuilder | None
-        if heard is not None:
-            change, now = heard
-        else:
-            with self._store.reading() as connection:
-                change, now = changes_since(connection, dialect, marks, SnapshotBuilder)
-        if isinstance(change, SnapshotBuilder):
-            snapshot = change.finish()
-        elif change is not None:
-            snapshot = patch(snapshot, change)
+        heard = None if marks is None else self._known(snapshot, marks) or self._heard(snapshot, marks)
+        snapshot, now = heard or self._read(snapshot, marks)
         self._state = (snapshot, now)
-        advanced = frozenset() if marks is None or change is None else marks.advanced(now).keys()
-        self._lively = (self._lively | advanced) & now.sequences.keys() if advanced else _NOBODY
+        advanced = _NOBODY if marks is None else frozenset(marks.advanced(now))
+        self._lively = (self._advanced | advanced) & now.sequences.keys() if advanced else _NOBODY
+        self._advanced = advanced
         return snapshot
+
+    def _known(self, snapshot: Snapshot, marks: Marks) -> State | None:
+        """The snapshot by what this process wrote itself; None if anything else may be new."""
+        if not self._own_writes.is_alone(self._lively):
+            return None
+        with self._store.looking() as connection:
+            now = read_marks(connection, self._store.dialect)
+        if now == marks:
+            return snapshot, marks
+        uses = self._own_writes.between(marks, now)
+        after = None if uses is None else with_uses(snapshot, uses)
+        return None if after is None else (after, now)
+
+    def _heard(self, snapshot: Snapshot, marks: Marks) -> State | None:
+        """The snapshot by what those wrote who wrote lately; None if anything else may be new."""
+        if not self._lively:
+            return None
+        with self._store.looking() as connection:
+            heard = changes_of(connection, self._store.dialect, marks, self._lively)
+        if heard is None:
+            return None
+        delta, now = heard
+        return (snapshot if delta is None else patch(snapshot, delta)), now
+
+    def _read(self, snapshot: Snapshot, marks: Marks | None) -> State:
+        with self._store.reading() as connection:
+            change, now = changes_since(connection, self._store.dialect, marks, SnapshotBuilder)
+        if isinstance(change, SnapshotBuilder):
+            return change.finish(), now
+        return (snapshot if change is None else patch(snapshot, change)), now

@@ -7,21 +7,27 @@ Sixteen clients that search had 349 answers a second from a worker on SQLite wit
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 SECONDS_MAX = 0.02
 """How long one may keep another waiting."""
 
+COURTESY_SECONDS = 0.004
+"""For how long after it began a turn has the interpreter to itself, as far as others stand aside."""
+
 
 class Turns:
     """Lets one thread in at a time; but a slow one holds nobody up: behind it the next ones go in after a moment."""
 
-    def __init__(self, seconds_max: float = SECONDS_MAX) -> None:
+    def __init__(self, seconds_max: float = SECONDS_MAX, courtesy_seconds: float = COURTESY_SECONDS) -> None:
         self._seconds_max = seconds_max
+        self._courtesy_seconds = courtesy_seconds
         self._inside = threading.Lock()
         self._count = 0
         """How many turns were taken: while it stays the same, so does the one inside."""
+        self._began = 0.0
 
     @contextmanager
     def taken(self) -> Iterator[None]:
@@ -34,12 +40,20 @@ class Turns:
         else:
             yield
 
+    def stand_aside(self) -> None:
+        """Wait until the one inside is out, as quick ones soon are; for a slow one no longer than it was quick."""
+        if self._inside.locked():
+            left = self._began + self._courtesy_seconds - time.monotonic()
+            if left > 0 and self._inside.acquire(timeout=left):
+                self._inside.release()
+
     def _is_let_in(self) -> bool:
         """Whether the turn is ours alone; no, if the one inside has been there all the time that we waited."""
         while True:
             count = self._count
             if self._inside.acquire(timeout=self._seconds_max):
                 self._count += 1
+                self._began = time.monotonic()
                 return True
             if self._count == count:
                 return False

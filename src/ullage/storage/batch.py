@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from ullage.engine.uses import Uses
 from ullage.ledger.book import Book, Draft
 from ullage.ledger.decide import decide
 from ullage.ledger.needs import Needs
@@ -18,6 +19,7 @@ from ullage.storage.audit.entries import Entry, changes_of, entry
 from ullage.storage.book import read_book
 from ullage.storage.dialects import Dialect
 from ullage.storage.find import find, named_by, owners_of
+from ullage.storage.own_writes import OwnWrites, uses_of
 from ullage.storage.trouble import Outdated
 from ullage.storage.waiting import Outcome, Waiter
 from ullage.storage.writers import Stamp, Writer
@@ -44,6 +46,8 @@ class Batch:
 
     dialect: Dialect
     waiters: Sequence[Waiter]
+    own_writes: OwnWrites = field(default_factory=OwnWrites)
+    """Where readers in this process learn what is committed."""
     outcomes: list[Outcome] = field(default_factory=list)
     """Of the latest attempt that came as far as its commit."""
     stamp: Stamp | None = None
@@ -59,11 +63,12 @@ class Batch:
         Raises Settled if there is nothing to commit: nothing changed, or an earlier attempt was committed although it
         did not look so. Raises Outdated or WriterGone if it has to be executed again.
         """
-        stamp, outcomes, transaction = self._settle(connection, writer, now_us)
+        stamp, outcomes, transaction, uses = self._settle(connection, writer, now_us)
         if transaction is None:
             raise Settled(outcomes)
         transaction.confirm()
         self.stamp, self.outcomes = stamp, outcomes
+        self.own_writes.note(stamp, uses)
         return outcomes
 
     def is_overtaken(self, error: DBAPIError) -> bool:
@@ -72,7 +77,7 @@ class Batch:
 
     def _settle(
         self, connection: Connection, writer: Writer, now_us: int
-    ) -> tuple[Stamp, list[Outcome], Transaction | None]:
+    ) -> tuple[Stamp, list[Outcome], Transaction | None, Uses | None]:
         advanced = writer.advance(connection, self.dialect, now_us)
         needs = self._needs()
         found = find(connection, self.dialect, named_by(needs, owners_of(waiter.command for waiter in self.waiters)))
@@ -89,7 +94,7 @@ class Batch:
             # commands that undid each other have changed nothing, but have been there
             written = written or Transaction(connection, self.dialect, keys, stamp.writer, stamp.sequence, now_us)
             self.link = writer.chain.extend(connection, self.dialect, stamp.sequence, now_us, entries)
-        return stamp, outcomes, written
+        return stamp, outcomes, written, uses_of(book, keys, now_us)
 
     def _look_up(self, stamp: Stamp) -> None:
         """Learn what became of the attempt before; raises Settled unless it is sure that it had no effect."""

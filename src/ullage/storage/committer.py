@@ -14,6 +14,7 @@ from ullage.model.commands import Command, Result
 from ullage.model.errors import Refusal
 from ullage.model.origin import NOBODY, Origin
 from ullage.storage.lane import Lane
+from ullage.storage.own_writes import OwnWrites
 from ullage.storage.unit import Store
 from ullage.storage.waiting import Closed, Line, Outcome, Told, Waiter
 
@@ -29,7 +30,8 @@ class Committer:
     `clock`: the time to record, in microseconds since 1970 (UTC). `queue_max`: how many commands may wait.
     `batch_max`: how many share a transaction. `attempts`: how often a batch is tried when others are in its way.
     `deadline_seconds`: how long a command waits to be decided. `audit`: whether the audit trail is kept.
-    `audit_log_values`: whether the log stream has all of it.
+    `audit_log_values`: whether the log stream has all of it. `stand_aside`: called before each batch; it returns once
+    it is good to compute, within milliseconds.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Committer:
         deadline_seconds: float = 30.0,
         audit: bool = True,
         audit_log_values: bool = False,
+        stand_aside: Callable[[], object] = lambda: None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -51,6 +54,9 @@ class Committer:
         self._deadline_seconds = deadline_seconds
         self._audit = audit
         self._audit_log_values = audit_log_values
+        self._stand_aside = stand_aside
+        self.own_writes = OwnWrites()
+        """What it wrote lately, for readers in this process."""
         self._lane: Lane | None = None
         self._starting = threading.Lock()
 
@@ -115,13 +121,14 @@ class Committer:
             return lane
         with self._starting:
             if self._lane is None or not self._lane.is_open:
-                line = Line(self._queue_max)
+                line = Line(self._queue_max, self._stand_aside)
                 self._lane = Lane(
                     self._store,
                     self._clock,
                     line,
                     self._batch_max,
                     self._attempts,
+                    self.own_writes,
                     audit=self._audit,
                     audit_log_values=self._audit_log_values,
                 )

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ullage.model.errors import Refusal
 from ullage.storage.batch import Batch, Settled, WriterGone
+from ullage.storage.own_writes import OwnWrites
 from ullage.storage.trouble import CommitUnknown, NotAllowed, Outdated
 from ullage.storage.unit import Store, again
 from ullage.storage.waiting import Line, Outcome, Waiter
@@ -37,6 +38,7 @@ class Lane:
         line: Line,
         batch_max: int,
         attempts: int,
+        own_writes: OwnWrites,
         *,
         audit: bool = True,
         audit_log_values: bool = False,
@@ -46,6 +48,7 @@ class Lane:
         self._clock = clock
         self._batch_max = batch_max
         self._attempts = attempts
+        self._own_writes = own_writes
         self._audit = audit
         self._audit_log_values = audit_log_values
         self._process = os.getpid()
@@ -78,7 +81,7 @@ class Lane:
 
     def _settle(self, waiters: Sequence[Waiter]) -> None:
         """Commit and answer; what fails in company is tried alone, so that each command gets its own answer."""
-        batch = Batch(self._store.dialect, waiters)
+        batch = Batch(self._store.dialect, waiters, self._own_writes)
         try:
             outcomes = self._commit(batch)
         except Exception as error:

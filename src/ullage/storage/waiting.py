@@ -84,7 +84,9 @@ class Told(Waiter):
 class Line:
     """Waiters in order of arrival; safe for many threads, of which one takes."""
 
-    def __init__(self, length_max: int) -> None:
+    def __init__(self, length_max: int, stand_aside: Callable[[], object] = lambda: None) -> None:
+        """`stand_aside`: called before each batch; returns once it is good to compute, within milliseconds."""
+        self._stand_aside = stand_aside
         self._waiters: deque[Waiter] = deque()
         self._length_max = length_max
         self._lock = threading.Lock()
@@ -129,6 +131,8 @@ class Line:
                 if not self._waiters:
                     return []
                 self._await_company(asked_at + patience)
+            self._stand_aside()
+            with self._lock:
                 batch, late = self._cut(batch_max)
                 self._company = len(batch)
                 self._taken_at = time.monotonic()
