@@ -185,8 +185,15 @@ def test_who_comes_while_the_taker_stands_aside_is_in_the_batch() -> None:
     line = Line(100, stand_aside)
     taken = ThreadPoolExecutor(1).submit(line.take, 10)
     assert not standing.wait(0.2)  # while nobody is there, nobody is stood aside for
-    line.join([Waiter(TAKE_X, 60)])
+    line.join([Waiter(TAKE_X, 60)] * waiting.STANDS_ASIDE_FROM)
     assert standing.wait(60)
     line.join([Waiter(TAKE_Y, 60)])
     go_on.set()
-    assert [waiter.command for waiter in taken.result(60)] == [TAKE_X, TAKE_Y]
+    assert [waiter.command for waiter in taken.result(60)] == [*[TAKE_X] * waiting.STANDS_ASIDE_FROM, TAKE_Y]
+
+
+def test_a_few_commands_stand_aside_for_nobody() -> None:
+    line = Line(100, lambda: pytest.fail("stood aside"))
+    few = [Waiter(TAKE_X, 60) for _ in range(waiting.STANDS_ASIDE_FROM - 1)]
+    line.join(few)
+    assert line.take(10) == few

@@ -28,24 +28,29 @@ class Turns:
         self._count = 0
         """How many turns were taken: while it stays the same, so does the one inside."""
         self._began = 0.0
+        self._lasting = threading.Lock()
+        """Held as long as the latest turn lasts. Each has its own: who waits for it competes with none of the next."""
 
     @contextmanager
     def taken(self) -> Iterator[None]:
         """Wait for a turn, and give it back in the end."""
         if self._is_let_in():
+            lasting = self._lasting
             try:
                 yield
             finally:
                 self._inside.release()
+                lasting.release()
         else:
             yield
 
     def stand_aside(self) -> None:
         """Wait until the one inside is out, as quick ones soon are; for a slow one no longer than it was quick."""
-        if self._inside.locked():
+        lasting = self._lasting
+        if lasting.locked():
             left = self._began + self._courtesy_seconds - time.monotonic()
-            if left > 0 and self._inside.acquire(timeout=left):
-                self._inside.release()
+            if left > 0 and lasting.acquire(timeout=left):
+                lasting.release()
 
     def _is_let_in(self) -> bool:
         """Whether the turn is ours alone; no, if the one inside has been there all the time that we waited."""
@@ -54,6 +59,9 @@ class Turns:
             if self._inside.acquire(timeout=self._seconds_max):
                 self._count += 1
                 self._began = time.monotonic()
+                lasting = threading.Lock()
+                lasting.acquire()
+                self._lasting = lasting
                 return True
             if self._count == count:
                 return False

@@ -30,8 +30,8 @@ class Committer:
     `clock`: the time to record, in microseconds since 1970 (UTC). `queue_max`: how many commands may wait.
     `batch_max`: how many share a transaction. `attempts`: how often a batch is tried when others are in its way.
     `deadline_seconds`: how long a command waits to be decided. `audit`: whether the audit trail is kept.
-    `audit_log_values`: whether the log stream has all of it. `stand_aside`: called before each batch; it returns once
-    it is good to compute, within milliseconds.
+    `audit_log_values`: whether the log stream has all of it. `stand_aside`: called before a large batch; it returns
+    once it is good to compute, within milliseconds.
     """
 
     def __init__(

@@ -17,6 +17,9 @@ COMPANY_SHARE = 0.5
 """The part of the time the latest batch took for which the next one may wait for company."""
 COMPANY_SECONDS_MAX = 0.005
 
+STANDS_ASIDE_FROM = 4
+"""So many commands take long enough to be felt by others; fewer wait for nobody."""
+
 Outcome = Result | Exception
 """What became of a command: its result, its refusal, or an error that is a bug."""
 
@@ -85,7 +88,7 @@ class Line:
     """Waiters in order of arrival; safe for many threads, of which one takes."""
 
     def __init__(self, length_max: int, stand_aside: Callable[[], object] = lambda: None) -> None:
-        """`stand_aside`: called before each batch; returns once it is good to compute, within milliseconds."""
+        """`stand_aside`: called before a large batch; it returns once it is good to compute, within milliseconds."""
         self._stand_aside = stand_aside
         self._waiters: deque[Waiter] = deque()
         self._length_max = length_max
@@ -131,7 +134,9 @@ class Line:
                 if not self._waiters:
                     return []
                 self._await_company(asked_at + patience)
-            self._stand_aside()
+                is_large = len(self._waiters) >= STANDS_ASIDE_FROM
+            if is_large:
+                self._stand_aside()
             with self._lock:
                 batch, late = self._cut(batch_max)
                 self._company = len(batch)
