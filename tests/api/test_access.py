@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from access import CALLERS, EXAMPLE, NO, OWN, PROJECTS, TABLES, YES, Caller
@@ -12,14 +13,18 @@ from conftest import Servers
 from api.client import CONSUMER, OTHER, UUID
 from api.good import GOOD
 from api.stand import ask
-from ullage.api.app import App
-from ullage.api.http import Call, Response, Route
+from ullage.api.app import App, Begun
+from ullage.api.http import Call, Request, Response, Route
 from ullage.api.policy_rules import RULES
 from ullage.api.routes import ROUTES
+from ullage.operations import writing
 from ullage.settings import Settings
 from ullage.wiring import build_service
 
 ADMIN = {"x-auth-token": "admin"}
+MEMBER = {"x-auth-token": "m:p", "x-roles": "member"}
+NEW, SPARE = f"7{CONSUMER[1:]}", f"7{UUID[1:]}"
+NOTHING = {SPARE: {"resource_provider_generation": 0, "inventories": {}}}
 
 
 @pytest.fixture(scope="module", params=list(TABLES), ids=["default", "example"])
@@ -122,19 +127,120 @@ def test_a_service_with_a_route_whose_rule_is_none_does_not_start(rule: str) -> 
         App(build_service(settings), settings, (*ROUTES, Route("GET", "/new", handler, rule)))
 
 
-def test_a_member_takes_nothing_from_another_projects_consumer(database_servers: Servers) -> None:
+@pytest.fixture(name="shared")
+def _shared(database_servers: Servers, tmp_path: Path) -> Iterator[App]:
+    """An application that lets members reshape, too, with what `provide` makes."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(EXAMPLE.read_text() + '"placement:reshaper:reshape": "rule:claim_own"\n')
     server = database_servers("sqlite")
-    settings = Settings(database=server.new_ledger_database(), auth="noauth2", policy_file=str(EXAMPLE))
+    settings = Settings(database=server.new_ledger_database(), auth="noauth2", policy_file=str(policy))
     service = build_service(settings)
     app = App(service, settings, ROUTES)
     provide(app)
-    member = {"x-auth-token": "m:p", "x-roles": "member"}
+    assert send(app, ADMIN, "POST", "/resource_providers", {"name": "spare", "uuid": SPARE}).status == 200
+    yield app
+    service.committer.stop()
+    service.store.close()
+    server.drop_database(settings.database)
+
+
+def test_a_member_takes_nothing_from_another_projects_consumer(shared: App) -> None:
+    app, member = shared, MEMBER
     stolen = send(app, member, "PUT", f"/allocations/{OTHER}", claim("p", 1))
     both = send(app, member, "POST", "/allocations", {CONSUMER: claim("p", 1), OTHER: {**claim("p", 1)}})
     given = send(app, member, "PUT", f"/allocations/{CONSUMER}", claim("q", 1))
     assert [stolen.status, both.status, given.status] == [403, 403, 403]
     assert json.loads(send(app, ADMIN, "GET", f"/allocations/{OTHER}").body)["project_id"] == "q"
     assert json.loads(send(app, ADMIN, "GET", f"/allocations/{CONSUMER}").body)["consumer_generation"] == 1
-    service.committer.stop()
-    service.store.close()
-    server.drop_database(settings.database)
+
+
+def plain(project: str) -> dict[str, object]:
+    """A claim as before 1.28, when it asked nothing of the consumer."""
+    return {"allocations": {UUID: {"resources": {"VCPU": 2}}}, "project_id": project, "user_id": "u"}
+
+
+def reshaped(uuid: str, generation: int | None) -> dict[str, object]:
+    return {"inventories": NOTHING, "allocations": {uuid: claim("p", generation)}}
+
+
+def given_away(app: App) -> None:
+    """The consumer of project p becomes one of q."""
+    assert send(app, ADMIN, "PUT", f"/allocations/{CONSUMER}", claim("q", 1)).status == 204
+
+
+def made_elsewhere(app: App) -> None:
+    assert send(app, ADMIN, "PUT", f"/allocations/{NEW}", claim("q")).status == 204
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "body", "version", "meanwhile", "status"),
+    [
+        ("PUT", f"/allocations/{CONSUMER}", plain("p"), "1.12", given_away, 409),
+        ("PUT", f"/allocations/{NEW}", plain("p"), "1.12", made_elsewhere, 409),
+        ("PUT", f"/allocations/{CONSUMER}", claim("p", 1), "1.39", given_away, 409),
+        ("POST", "/allocations", {CONSUMER: plain("p"), NEW: plain("p")}, "1.13", given_away, 409),
+        ("POST", "/allocations", {CONSUMER: plain("p"), NEW: plain("p")}, "1.13", made_elsewhere, 409),
+        ("POST", "/allocations", {NEW: claim("p")}, "1.39", made_elsewhere, 409),
+        ("POST", "/reshaper", reshaped(CONSUMER, 1), "1.39", given_away, 409),
+        ("POST", "/reshaper", reshaped(NEW, None), "1.39", made_elsewhere, 409),
+        ("DELETE", f"/allocations/{CONSUMER}", None, "1.39", given_away, 404),
+    ],
+)
+def test_what_becomes_anothers_while_a_write_waits_stays_the_others(
+    shared: App, method: str, target: str, body: object, version: str, meanwhile: Callable[[App], None], status: int
+) -> None:
+    before = json.loads(send(shared, ADMIN, "GET", f"/resource_providers/{UUID}/usages").body)["usages"]
+    said = MEMBER | {"openstack-api-version": f"placement {version}", "content-type": "application/json"}
+    begun = shared.begin(Request(method, target.encode(), b"", said, json.dumps(body).encode() if body else b""))
+    assert isinstance(begun, Begun)
+    meanwhile(shared)
+    response = shared.end(begun, writing.run(shared.service, begun.write.command, begun.call.origin))
+    assert response.status == status, response.body
+    taken = CONSUMER if meanwhile is given_away else NEW
+    found = json.loads(send(shared, ADMIN, "GET", f"/allocations/{taken}").body)
+    assert (found["project_id"], found["allocations"][UUID]["resources"]) == ("q", {"VCPU": 1})
+    after = json.loads(send(shared, ADMIN, "GET", f"/resource_providers/{UUID}/usages").body)["usages"]
+    assert after == {"VCPU": before["VCPU"] + (meanwhile is made_elsewhere)}
+
+
+def test_what_stays_ones_own_may_be_claimed_moved_and_released(shared: App) -> None:
+    assert send(shared, MEMBER, "PUT", f"/allocations/{CONSUMER}", claim("p", 1)).status == 204
+    assert send(shared, MEMBER, "POST", "/allocations", {CONSUMER: claim("p", 2), NEW: claim("p")}).status == 204
+    assert send(shared, MEMBER, "POST", "/reshaper", reshaped(CONSUMER, 3)).status == 204
+    assert send(shared, MEMBER, "DELETE", f"/allocations/{CONSUMER}").status == 204
+
+
+def test_a_reshape_takes_nothing_from_another_projects_consumer(shared: App) -> None:
+    for body in (reshaped(OTHER, 1), {"inventories": NOTHING, "allocations": {CONSUMER: claim("q", 1)}}):
+        assert send(shared, MEMBER, "POST", "/reshaper", body).status == 403
+    several = {"inventories": NOTHING, "allocations": {CONSUMER: claim("p", 1), OTHER: claim("p", 1)}}
+    assert send(shared, MEMBER, "POST", "/reshaper", several).status == 403
+    emptied = {"inventories": NOTHING, "allocations": {OTHER: {**claim("p", 1), "allocations": {}}}}
+    assert send(shared, MEMBER, "POST", "/reshaper", emptied).status == 403
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("project_id=p", 200),
+        ("project_id=q", 403),
+        ("project_id=p&project_id=q", 403),
+        ("project%5Fid=q", 403),
+        ("project_id=p&user_id=u&consumer_type=all", 200),
+        ("project_id=q&user_id=u&consumer_type=X", 403),
+        ("user_id=u", 403),
+        ("project_id=p&a=%ff", 403),  # what cannot be read names no project
+        ("project_id=q&a=%ff", 403),
+        ("", 403),
+    ],
+)
+def test_usages_of_others_are_told_by_no_spelling(shared: App, query: str, status: int) -> None:
+    reader = {"x-auth-token": "r:p", "x-roles": "reader"}
+    assert send(shared, reader, "GET", f"/usages?{query}").status == status
+
+
+def test_of_two_projects_in_a_query_the_one_that_is_judged_is_the_one_that_is_told(shared: App) -> None:
+    assert send(shared, ADMIN, "DELETE", f"/allocations/{CONSUMER}").status == 204
+    reader = {"x-auth-token": "r:p", "x-roles": "reader"}
+    told = send(shared, reader, "GET", "/usages?project_id=q&project_id=p")
+    assert (told.status, json.loads(told.body)["usages"]) == (200, {})

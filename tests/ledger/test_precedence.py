@@ -105,7 +105,7 @@ def delete_inventory(faults: Faults) -> c.Command:
 
 
 def replace_allocations(faults: Faults) -> c.Command:
-    return c.ReplaceAllocations(_claims(faults))
+    return c.ReplaceAllocations(_claims(faults), _seen(faults))
 
 
 def reshape(faults: Faults) -> c.Command:
@@ -117,7 +117,11 @@ def reshape(faults: Faults) -> c.Command:
     inventories = {B: c.NewInventories(1 if "ProviderGenerationConflict" in faults else 2, b)}
     if "UnknownReshapedProvider" in faults:
         inventories = {NOWHERE: c.NewInventories(0, {}), **inventories}
-    return c.Reshape(inventories, _claims(faults))
+    return c.Reshape(inventories, _claims(faults), _seen(faults))
+
+
+def _seen(faults: Faults) -> c.OwnersSeen:
+    return {uuid_of("d"): ("project", "user") if "ConcurrentUpdate" in faults else None}
 
 
 def _uuid(faults: Faults) -> str:

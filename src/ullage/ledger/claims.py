@@ -15,10 +15,11 @@ from ullage.ledger.inventories import check_classes
 from ullage.ledger.needs import Needs
 from ullage.ledger.rows import existing_provider, offers_of, raise_generation
 from ullage.model.allocation import NOT_SAID, Claim, Consumer
-from ullage.model.commands import ReleaseConsumer, ReplaceAllocations
+from ullage.model.commands import OwnersSeen, ReleaseConsumer, ReplaceAllocations
 from ullage.model.errors import (
     AllocationsMissing,
     AmountDoesNotFit,
+    ConcurrentUpdate,
     ConsumerGenerationConflict,
     NoInventoryToAllocate,
     Refusal,
@@ -28,6 +29,7 @@ from ullage.model.errors import (
 from ullage.model.inventory import Misfit
 
 REFUSALS: tuple[type[Refusal], ...] = (
+    ConcurrentUpdate,
     ConsumerGenerationConflict,
     UnknownProvider,
     UnknownResourceClass,
@@ -58,6 +60,7 @@ def needs_of_replace(command: ReplaceAllocations) -> Needs:
 
 def decide_replace(draft: Draft, command: ReplaceAllocations) -> None:
     """Replace what each consumer holds, all or nothing."""
+    check_owners(draft, command.owners_seen)
     replace_holdings(draft, command.claims)
 
 
@@ -79,6 +82,17 @@ def replace_holdings(draft: Draft, claims: Iterable[Claim]) -> None:
         _write_consumer(draft, claim, wanted[claim.consumer_uuid])
 
 
+def check_owners(draft: Draft, seen: OwnersSeen) -> None:
+    """The consumers must still be whose they were when the asker was let at them."""
+    if not _are_as_seen(draft, seen):
+        raise ConcurrentUpdate
+
+
+def _are_as_seen(draft: Draft, seen: OwnersSeen) -> bool:
+    now = {uuid: draft.consumers.get(uuid) for uuid in seen}
+    return all(seen[uuid] == (each and (each.project, each.user)) for uuid, each in now.items())
+
+
 def check_known(draft: Draft, claims: Iterable[Claim]) -> None:
     """The consumers must be as the asker knows them, and then the providers named must be there."""
     last = {claim.consumer_uuid: claim for claim in claims}
@@ -97,7 +111,7 @@ def needs_of_release(command: ReleaseConsumer) -> Needs:
 
 def decide_release(draft: Draft, command: ReleaseConsumer) -> None:
     """Release all that a consumer holds, raising no generation."""
-    if not draft.holdings.get(command.consumer_uuid):
+    if not draft.holdings.get(command.consumer_uuid) or not _are_as_seen(draft, command.owners_seen):
         raise AllocationsMissing(command.consumer_uuid)
     _apply_use(draft, _net_changes(draft, {command.consumer_uuid: {}}))
     draft.holdings.drop(command.consumer_uuid)

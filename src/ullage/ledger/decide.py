@@ -149,6 +149,7 @@ DECISIONS: Mapping[type[Command], Decision] = {
         reshape.needs_of_reshape,
         reshape.decide_reshape,
         (
+            errors.ConcurrentUpdate,
             errors.UnknownReshapedProvider,
             errors.ProviderGenerationConflict,
             errors.ReservedTooLarge,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ullage.ledger.book import Draft
-from ullage.ledger.claims import check_known, needs_of_claims, replace_holdings
+from ullage.ledger.claims import check_known, check_owners, needs_of_claims, replace_holdings
 from ullage.ledger.inventories import check_classes, check_reserved, merged_offers, replace_offers
 from ullage.ledger.needs import Needs
 from ullage.ledger.rows import check_generation, existing_provider, offers_of, raise_generation
@@ -32,6 +32,7 @@ def decide_reshape(draft: Draft, command: Reshape) -> None:
     A provider is raised by 1 if its new inventories are not empty, by 1 if the claims count it, and by 1 at the end;
     clients of the Placement API know those numbers.
     """
+    check_owners(draft, command.owners_seen)
     _check_providers(draft, command.inventories)
     check_known(draft, command.claims)
     for new in command.inventories.values():

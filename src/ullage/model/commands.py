@@ -166,11 +166,17 @@ class DeleteTrait:
     name: str
 
 
+OwnersSeen = Mapping[str, tuple[str, str] | None]
+"""Consumer uuid -> (project, user) as they were when it was judged whether the asker may have it; None: there was none.
+What has come to somebody else since is not the asker's any more. Empty where it does not matter whose they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReplaceAllocations:
     """Replace what each of these consumers holds, all or nothing. Answers None."""
 
     claims: tuple[Claim, ...]
+    owners_seen: OwnersSeen = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +187,7 @@ class ReleaseConsumer:
     """
 
     consumer_uuid: str
+    owners_seen: OwnersSeen = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +204,7 @@ class Reshape:
 
     inventories: Mapping[str, NewInventories]
     claims: tuple[Claim, ...]
+    owners_seen: OwnersSeen = field(default_factory=dict)
 
 
 Command = (

@@ -11,7 +11,7 @@ from ullage.api.handlers import paths
 from ullage.api.http import Call, Response, WouldWait, Write
 from ullage.api.uuids import from_any_spelling
 from ullage.model.allocation import Claim, ConsumerAllocations
-from ullage.model.commands import ReleaseConsumer, ReplaceAllocations, Result
+from ullage.model.commands import OwnersSeen, ReleaseConsumer, ReplaceAllocations, Result
 from ullage.model.errors import AllocationsMissing, BadInput
 from ullage.model.names import NAME_LENGTH_MAX
 from ullage.operations import allocations
@@ -29,24 +29,25 @@ def claim(call: Call) -> Write:
     if consumer is None:
         raise BadInput(f"Malformed consumer_uuid: {text[:NAME_LENGTH_MAX]}")
     wanted = paths.body(call, claim_bodies.PUT_ALLOCATIONS).claim(consumer, _nobody(call))
-    _require_own(call, (wanted,))
-    return Write(ReplaceAllocations((wanted,)), _done)
+    return Write(ReplaceAllocations((wanted,), _owners_seen(call, (wanted,))), _done)
 
 
 def claim_several(call: Call) -> Write:
     """POST /allocations"""
     body = paths.body(call, claim_bodies.POST_ALLOCATIONS)
     command = claim_bodies.replace_allocations(body, _nobody(call))
-    _require_own(call, command.claims)
-    return Write(command, _done)
+    return Write(replace(command, owners_seen=_owners_seen(call, command.claims)), _done)
 
 
 def release(call: Call) -> Write:
     """DELETE /allocations/{consumer_uuid}"""
     consumer = _consumer(call)
-    if call.confinement is not None and _seen(call, consumer) is None:
+    if call.confinement is None:
+        return Write(ReleaseConsumer(consumer), _done)
+    found = _seen(call, consumer)
+    if found is None:
         raise AllocationsMissing(consumer)
-    return Write(ReleaseConsumer(consumer), _done)
+    return Write(ReleaseConsumer(consumer, {consumer: _owner(found)}), _done)
 
 
 def list_of_provider(call: Call) -> Response:
@@ -62,8 +63,7 @@ def reshape(call: Call) -> Write:
     """POST /reshaper"""
     body = paths.body(call, claim_bodies.RESHAPE)
     command = body.reshape(body.allocations, _nobody(call))
-    _require_own(call, command.claims)
-    return Write(command, _done)
+    return Write(replace(command, owners_seen=_owners_seen(call, command.claims)), _done)
 
 
 def _seen(call: Call, consumer: str) -> ConsumerAllocations | None:
@@ -76,17 +76,27 @@ def _seen(call: Call, consumer: str) -> ConsumerAllocations | None:
     return found if call.confinement.permits(found.consumer.project, found.consumer.user) else None
 
 
-def _require_own(call: Call, claims: Iterable[Claim]) -> None:
-    """Raise NotPermitted unless an asker that is confined claims for its own, and from nobody else's consumer."""
+def _owners_seen(call: Call, claims: Iterable[Claim]) -> OwnersSeen:
+    """Whose the consumers are, so that the ledger can look once more; nothing for an asker that is not confined.
+
+    Raises NotPermitted unless an asker that is confined claims for its own, and from nobody else's consumer.
+    """
     if call.confinement is None:
-        return
+        return {}
     if not call.may_wait:
         raise WouldWait
+    seen = {}
     for claim in claims:
         call.confinement.require(claim.project, claim.user)
         found = allocations.of_consumer(call.service, claim.consumer_uuid)
         if found is not None:
             call.confinement.require(found.consumer.project, found.consumer.user)
+        seen[claim.consumer_uuid] = None if found is None else _owner(found)
+    return seen
+
+
+def _owner(found: ConsumerAllocations) -> tuple[str, str]:
+    return found.consumer.project, found.consumer.user
 
 
 def _done(result: Result) -> Response:
