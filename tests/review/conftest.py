@@ -11,4 +11,5 @@ from ullage.review import gather
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other commands of the machine, of other tests too, are not looked at, nor the disk."""
     monkeypatch.setattr(gather, "filesystem", lambda url: "ext4")
+    monkeypatch.setattr(gather, "listening", lambda port, is_own: None)
     monkeypatch.setattr(gather, "secrets_in_commands", lambda secrets: ())

@@ -51,7 +51,19 @@ def test_each_certificate_that_is_served_is_read(file: Path) -> None:
     assert [each.life_days for each in found] == [90, 29, 59]
     assert [each.weakness for each in found] == ["", "a key of 1024 bits", "a key of 192 bits"]
     assert [each.problem for each in found] == ["", "", "it does not hold yet"]
+    assert not any(each.signs_itself for each in found)  # of a chain, the others stand behind the first
     assert found[0].subject == "CN=for 60 days\\n"
+
+
+def test_a_certificate_that_signs_itself_or_names_no_host_is_seen(file: Path, tmp_path: Path) -> None:
+    written(file, ec.generate_private_key(ec.SECP256R1()))
+    settings = Settings(tls_certificate=str(file), tls_key="key.pem", database_ca=str(file))
+    own, trusted = certificates.of_settings(settings, NOW)
+    assert (own.signs_itself, own.has_names) == (True, False)
+    assert (trusted.signs_itself, trusted.has_names) == (False, True)
+    signed, _ = Authority.new(tmp_path).signed("served")
+    well = certificates.of_settings(Settings(tls_certificate=str(signed), tls_key="key.pem"), NOW)
+    assert [(each.signs_itself, each.has_names) for each in well] == [(False, True)]
 
 
 def test_of_authorities_the_one_that_holds_longest_is_read(file: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from ullage.review import checks, versions
 from ullage.review.check import Check
 from ullage.review.deployment import CertificateFacts, Deployment, FileFacts, ServiceFacts, TokenFacts
+from ullage.review.processes import ListenerFacts
 from ullage.review.report import Area, Severity
 from ullage.settings import Settings
 from ullage.storage.privileges import DatabaseFacts
@@ -26,6 +27,7 @@ GOOD_SERVICE = ServiceFacts(
     status_without_credentials=401,
     statuses_of_forgeries={"an unsigned token": 401},
     worst_status=404,
+    newest_version="1.39",
 )
 GOOD = Deployment(
     settings=Settings(auth="tokens", asker_requests_per_second=100.0, asker_requests_at_once=10),
@@ -60,6 +62,10 @@ def with_file(**facts: Any) -> Deployment:
 
 def certified(**facts: Any) -> Deployment:
     return replace(GOOD, certificates=(*GOOD.certificates, replace(GOOD.certificates[0], **facts)))
+
+
+def listening(**facts: Any) -> Deployment:
+    return replace(GOOD, listener=replace(ListenerFacts(("127.0.0.1",), is_root=False), **facts))
 
 
 def with_token(**facts: Any) -> Deployment:
@@ -111,6 +117,22 @@ BAD: list[tuple[str, Severity, Deployment]] = [
     ("forged-credentials", CRITICAL, served(status_without_credentials=200)),
     ("forged-credentials", CRITICAL, served(statuses_of_forgeries={"an unsigned token": 200})),
     ("forged-credentials", HIGH, served(statuses_of_forgeries={"a bare name": 200}, is_loopback=True)),
+    ("forged-credentials", MEDIUM, served(status_without_credentials=502)),
+    ("cors-origins", MEDIUM, served(admits_any_origin=True)),
+    ("cors-origins", HIGH, served(admits_any_origin=True, admits_credentials=True)),
+    ("served-version", MEDIUM, served(newest_version="1.36")),
+    ("served-version", MEDIUM, served(newest_version="")),
+    ("served-version", LOW, served(names_program="nginx/1.22.1")),
+    ("served-tls", HIGH, served(former_tls=("TLS 1.1",))),
+    ("process", MEDIUM, listening(is_root=True)),
+    ("process", LOW, listening(may_dump=True)),
+    ("process", MEDIUM, listening(is_replaced=True)),
+    ("process", HIGH, listening(addresses=("0.0.0.0",))),
+    ("served-tls", HIGH, listening(addresses=("::",))),
+    ("python-version", HIGH, replace(GOOD, versions={"Python": "3.11.7"}, today=date(2027, 11, 12))),
+    ("python-version", LOW, replace(GOOD, versions={"Python": "3.11.7"}, today=date(2027, 10, 1))),
+    ("certificates", MEDIUM, certified(signs_itself=True)),
+    ("certificates", MEDIUM, certified(has_names=False)),
     ("policy", CRITICAL, replace(GOOD, opened_rules=("placement:allocations:update",))),
     ("policy", HIGH, replace(GOOD, opened_rules=("placement:usages",))),
     ("policy", HIGH, replace(GOOD, widened_rules=("placement:allocations:update",))),

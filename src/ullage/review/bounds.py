@@ -75,6 +75,9 @@ class ServedEncryption(Check):
             yield Severity.INFO, "Only this machine can reach the service; a proxy before it has to serve HTTPS.", ""
         if service is not None and not service.is_https and not service.is_loopback:
             yield Severity.HIGH, "The service was reached over the network without HTTPS.", "Use https:// alone."
+        if service is not None and service.former_tls:
+            seen = f"What answers at --url accepts {' and '.join(service.former_tls)}."
+            yield Severity.HIGH, seen, "Let the proxy accept TLS 1.2 and newer alone."
         if service is not None and service.distrust:
             seen = f"This machine does not believe the certificate that the service shows: {service.distrust}."
             yield Severity.MEDIUM, seen, "Serve one that clients can verify, with those between it and its authority."

@@ -39,7 +39,7 @@ def of_server(url: str, now: datetime, seconds_max: float) -> list[CertificateFa
     if address.scheme != "https":
         return []
     pem = ssl.get_server_certificate((address.hostname or "", address.port or 443), timeout=seconds_max)
-    return [_facts(url, x509.load_pem_x509_certificate(pem.encode()), now)]
+    return [_facts(url, x509.load_pem_x509_certificate(pem.encode()), now, is_served=True)]
 
 
 def of_database(certificate: bytes | None, now: datetime) -> list[CertificateFacts]:
@@ -54,18 +54,34 @@ def of_database(certificate: bytes | None, now: datetime) -> list[CertificateFac
 
 def _of_file(place: str, path: str, now: datetime) -> list[CertificateFacts]:
     try:
-        return [_facts(place, each, now) for each in x509.load_pem_x509_certificates(Path(path).read_bytes())]
+        found = x509.load_pem_x509_certificates(Path(path).read_bytes())
+        is_alone = len(found) == 1 and place not in AUTHORITY_FILES
+        return [_facts(place, each, now, is_served=is_alone) for each in found]
     except (OSError, ValueError):
         return [CertificateFacts(place, path, 0, 0, "it cannot be read")]
 
 
-def _facts(place: str, found: x509.Certificate, now: datetime) -> CertificateFacts:
+def _facts(place: str, found: x509.Certificate, now: datetime, *, is_served: bool = False) -> CertificateFacts:
     begin, end = found.not_valid_before_utc, found.not_valid_after_utc
     subject = found.subject.rfc4514_string()[:SUBJECT_LENGTH_MAX].encode("unicode_escape").decode()
     days_left, life_days = ((end - each).total_seconds() / DAY_SECONDS for each in (now, begin))
     return CertificateFacts(
-        place, subject, days_left, life_days, "it does not hold yet" if begin > now else "", _weakness(found)
+        place,
+        subject,
+        days_left,
+        life_days,
+        "it does not hold yet" if begin > now else "",
+        _weakness(found),
+        signs_itself=is_served and found.issuer == found.subject,
+        has_names=not is_served or _has_names(found),
     )
+
+
+def _has_names(found: x509.Certificate) -> bool:
+    try:
+        return bool(list(found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value))
+    except (x509.ExtensionNotFound, ValueError):
+        return False
 
 
 def _weakness(found: x509.Certificate) -> str:

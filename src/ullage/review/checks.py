@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ullage import logs
 from ullage.review.bounds import AskerBounds, ServedEncryption, WorkBounds
-from ullage.review.check import NO_DATABASE, NO_URL, ROLE_REMEDY, Check, Saying
+from ullage.review.check import NO_DATABASE, ROLE_REMEDY, Check, Saying
 from ullage.review.databases import (
     DatabaseBounds,
     DatabaseEncryption,
@@ -19,7 +19,8 @@ from ullage.review.databases import (
 from ullage.review.deployment import Deployment, FileFacts
 from ullage.review.identity import ApiTokens, Certificates, ClientCertificates, Issuer, Keystone
 from ullage.review.report import Area, Observation, Report, Severity
-from ullage.review.versions import DatabaseVersion
+from ullage.review.running import Answers, ErrorAnswers, Origins, Process, ServedVersion
+from ullage.review.versions import DatabaseVersion, PythonVersion
 
 
 def reviewed(deployment: Deployment) -> Report:
@@ -29,25 +30,6 @@ def reviewed(deployment: Deployment) -> Report:
         for check in CHECKS
         for severity, seen, remedy in check.look(deployment)
     )
-
-
-class ErrorAnswers(Check):
-    """Answers give nothing away."""
-
-    name, area = "error-answers", Area.ERRORS
-
-    def look(self, deployment: Deployment) -> Iterator[Saying]:
-        service = deployment.service
-        if service is None:
-            yield Severity.INFO, NO_URL, ""
-            return
-        if service.leaks:
-            leaks = ", ".join(service.leaks)
-            yield Severity.HIGH, f"Answers give away: {leaks}.", "See what stands between service and clients."
-        if service.worst_status >= 500:
-            yield Severity.MEDIUM, f"An odd request was answered {service.worst_status}.", "Look for it in the log."
-        if not service.leaks and service.worst_status < 500:
-            yield Severity.INFO, "Odd requests were refused, and nothing was given away.", ""
 
 
 class LogRedaction(Check):
@@ -149,26 +131,6 @@ class AuthSchemes(Check):
             yield Severity.MEDIUM, "noauth2 believes everybody on this machine.", remedy
 
 
-class Answers(Check):
-    """Whether the running service lets in who has no credentials, or forged ones."""
-
-    name, area = "forged-credentials", Area.ACCESS
-
-    def look(self, deployment: Deployment) -> Iterator[Saying]:
-        service = deployment.service
-        if service is None:
-            yield Severity.INFO, NO_URL, ""
-            return
-        severity = Severity.HIGH if service.is_loopback else Severity.CRITICAL
-        let_in = [what for what, status in service.statuses_of_forgeries.items() if status not in (401, 403)]
-        if service.status_without_credentials not in (401, 403):
-            let_in.insert(0, "no credentials")
-        for what in let_in:
-            yield severity, f"The service answers a request with {what}.", "Choose a scheme that demands proof."
-        if not let_in:
-            yield Severity.INFO, "Requests without credentials and with forged ones are refused.", ""
-
-
 class Rules(Check):
     """Rules let in nobody whom the defaults keep out, but on purpose."""
 
@@ -217,21 +179,6 @@ class Rules(Check):
             if not rule.endswith(self.READING):
                 seen = f"The rule {rule} lets members write what is of their project, with nobody to count their quota."
                 yield Severity.LOW, seen, "Name service or admin in it, if that is not meant."
-
-
-class Origins(Check):
-    """Few pages may call from a browser."""
-
-    name, area = "cors-origins", Area.ACCESS
-
-    def look(self, deployment: Deployment) -> Iterator[Saying]:
-        origins = deployment.settings.cors_origins
-        if "*" in origins:
-            yield Severity.MEDIUM, "Pages of any origin may call the service.", "Name the origins in cors_origins."
-        elif any(each.startswith("http://") for each in origins):
-            yield Severity.LOW, "Pages that came without encryption may call the service.", "Name https origins only."
-        else:
-            yield Severity.INFO, "Only named origins may call from a browser.", ""
 
 
 class FileModes(Check):
@@ -306,6 +253,8 @@ CHECKS: tuple[Check, ...] = (
     AuditTrail(),
     AuthSchemes(),
     Answers(),
+    Process(),
+    ServedVersion(),
     ApiTokens(),
     Issuer(),
     Keystone(),
@@ -316,6 +265,7 @@ CHECKS: tuple[Check, ...] = (
     CommandLine(),
     Libraries(),
     DatabaseVersion(),
+    PythonVersion(),
     AskerBounds(),
     WorkBounds(),
     DatabaseBounds(),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
+from ullage.review.processes import ListenerFacts
 from ullage.settings import LOOPBACK, Settings
 from ullage.storage.privileges import DatabaseFacts
 
@@ -38,6 +39,10 @@ class CertificateFacts:
     problem: str = ""
     """Why it cannot be used at all; empty if it can."""
     weakness: str = ""
+    signs_itself: bool = False
+    """Whether it is to be served, and no authority stands behind it."""
+    has_names: bool = True
+    """Whether it says, where clients look today, which hosts it is for."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,16 @@ class ServiceFacts:
     """The highest status that odd requests got."""
     distrust: str = ""
     """Why this machine does not believe the certificate that is shown there; empty if it does."""
+    newest_version: str = ""
+    """The newest microversion that it says it speaks; empty if it does not say."""
+    admits_any_origin: bool = False
+    """Whether pages of an origin that nobody has may read what it answers."""
+    admits_credentials: bool = False
+    """Whether they may send those of the browser."""
+    names_program: str = ""
+    """The program, with its version, that an answer names."""
+    former_tls: tuple[str, ...] = ()
+    """Versions of TLS that are no longer safe, and accepted."""
     leaks: tuple[str, ...] = ()
     """What answers to odd requests gave away: words such as Traceback, not the answers."""
 
@@ -96,6 +111,8 @@ class Deployment:
     tokens: tuple[TokenFacts, ...] | None = None
     """All API tokens; None where they could not be read."""
     today: date = field(default_factory=lambda: datetime.now(UTC).date())
+    listener: ListenerFacts | None = None
+    """Who serves on this host; None: nobody was seen."""
     secrets_in_commands: tuple[str, ...] = ()
     """Which processes of this host show which kind of secret in their command line; not the secret."""
     misfits: tuple[str, ...] = ()
@@ -105,7 +122,13 @@ class Deployment:
     @property
     def is_exposed(self) -> bool:
         """Whether other machines can reach the address that is served."""
-        return not is_loopback(self.settings.host)
+        return not is_loopback(self.settings.host) or self.listens_beyond_its_settings
+
+    @property
+    def listens_beyond_its_settings(self) -> bool:
+        """Whether the process listens where others can reach it, and the settings that were given do not say so."""
+        addresses = () if self.listener is None else self.listener.addresses
+        return is_loopback(self.settings.host) and not all(map(is_loopback, addresses))
 
     @property
     def is_reached_by_others(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import re
-import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,9 +11,6 @@ from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-
-import httpx
 
 from ullage.api.http import Identity, WouldWait
 from ullage.api.policy import ELSEWHERE, Policy
@@ -23,31 +19,16 @@ from ullage.review import certificates
 from ullage.review.deployment import (
     CertificateFacts,
     Deployment,
-    ServiceFacts,
     TokenFacts,
-    is_loopback,
 )
 from ullage.review.files import filesystem, of_deployment, sqlite_file
-from ullage.review.processes import secrets_in_commands
+from ullage.review.processes import listening, secrets_in_commands
+from ullage.review.service import ASK_SECONDS_MAX, asked, port_here
 from ullage.settings import Settings, SettingsError
 from ullage.storage.privileges import DatabaseFacts, facts
 from ullage.storage.privileges import tokens as stored_tokens
 from ullage.storage.trouble import StorageTrouble
 
-UNSIGNED = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiIsInJvbGVzIjpbImFkbWluIl19."
-FORGERIES = {
-    "a user's bare name": {"x-auth-token": "admin"},
-    "an unsigned token": {"authorization": f"Bearer {UNSIGNED}"},
-    "headers of a proxy": {"x-user-id": "admin", "x-roles": "admin", "x-ssl-client-verify": "SUCCESS"},
-}
-ODD_PATHS = (
-    "/allocation_candidates?resources='%20OR%201=1--",
-    "/resource_providers?name=%00%27%22",
-    "/resource_providers/..%2f..%2fetc",
-    "/allocations/%F0%28%8C%28",
-    "/traits?name=in:" + "A" * 5000,
-)
-LEAKS = ("Traceback", 'File "/', "sqlalchemy", "psycopg", "pymysql", "sqlite3.", "SELECT ")
 OWN = ("nowhere", "nobody")
 ASKERS: Mapping[str, tuple[tuple[str, ...], tuple[str, str]]] = {
     "opened_rules": ((), (ELSEWHERE, ELSEWHERE)),
@@ -58,7 +39,6 @@ ASKERS: Mapping[str, tuple[tuple[str, ...], tuple[str, str]]] = {
 }
 """Fact -> roles of an asker, and whose it is what it asks about."""
 PLAIN_QUESTION = re.compile(r"\bhttp://(?!localhost\b|127\.|\[::1\])")
-SECONDS_MAX = 10.0
 DAY_US = 24 * 3600 * 1_000_000
 
 
@@ -73,12 +53,13 @@ def deployment(settings: Settings, config: Path | None, url: str | None) -> Depl
         settings=settings,
         database=database,
         tokens=_tokens(settings.database),
-        service=None if url is None else _service(url.rstrip("/")),
+        service=None if url is None else asked(url.rstrip("/"), settings),
         certificates=(*certificates.of_settings(settings, now), *shown),
         files=tuple(of_deployment(settings, config)),
         filesystem=filesystem(settings.database),
         today=now.date(),
         secrets_in_commands=secrets_in_commands(settings.secrets()),
+        listener=listening(port_here(settings, url), is_own=url is None),
         misfits=_misfits(),
         versions={"Ullage": metadata.version("ullage"), "Python": platform.python_version()}
         | {name: metadata.version(name) for name in ("granian", "SQLAlchemy", "psycopg", "PyMySQL")},
@@ -160,40 +141,6 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def _shown(url: str, now: datetime) -> list[CertificateFacts]:
     try:
-        return certificates.of_server(url, now, SECONDS_MAX)
+        return certificates.of_server(url, now, ASK_SECONDS_MAX)
     except (OSError, ValueError):
         return []  # the next look tells why
-
-
-def _distrust(url: str) -> str:
-    """Why this machine does not believe the certificate that is shown at a url; empty if it does, or there is none."""
-    try:
-        httpx.get(url, timeout=SECONDS_MAX, trust_env=False, verify=ssl.create_default_context())
-    except httpx.ConnectError as error:
-        cause: BaseException | None = error
-        while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
-            cause = cause.__cause__ or cause.__context__
-        return "" if cause is None else cause.verify_message
-    return ""
-
-
-def _service(url: str) -> ServiceFacts:
-    address = urlsplit(url)
-    distrust = _distrust(url)
-    verify = False if distrust else ssl.create_default_context()  # it is told no secret
-    with httpx.Client(timeout=SECONDS_MAX, trust_env=False, verify=verify) as client:
-        bare = client.get(f"{url}/resource_providers").status_code
-        forged = {
-            what: client.get(f"{url}/resource_providers", headers=headers).status_code
-            for what, headers in FORGERIES.items()
-        }
-        odd = [client.get(f"{url}{path}", headers=FORGERIES["a user's bare name"]) for path in ODD_PATHS]
-    return ServiceFacts(
-        is_https=address.scheme == "https",
-        is_loopback=is_loopback(address.hostname or ""),
-        status_without_credentials=bare,
-        statuses_of_forgeries=forged,
-        distrust=distrust,
-        worst_status=max(each.status_code for each in odd),
-        leaks=tuple(word.strip() for word in LEAKS if any(word in each.text for each in odd)),
-    )

@@ -160,5 +160,11 @@ class Certificates(Check):
             yield Severity.HIGH, f"{what} ended {int(-each.days_left)} days ago.", anew
         elif each.days_left < min(self.DAYS_MIN, self.LIFE_PART_MIN * each.life_days):
             yield Severity.MEDIUM, f"{what} ends in {int(each.days_left)} days.", anew
+        if each.signs_itself:
+            remedy = "Have one signed by an authority that clients trust."
+            yield Severity.MEDIUM, f"{what} signs itself: clients cannot tell it from another's.", remedy
+        elif not each.has_names:
+            remedy = "Have one made with the host in subjectAltName."
+            yield Severity.MEDIUM, f"{what} names no host where clients look: they refuse it, or look away.", remedy
         if each.weakness:
             yield Severity.HIGH, f"{what} has {each.weakness}.", "Have one made with RSA 2048 or P-256, and SHA-256."

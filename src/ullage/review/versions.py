@@ -1,4 +1,4 @@
-"""Until when database servers are cared for by those who make them, and the check of that."""
+"""Until when database servers and Python are cared for by those who make them, and the checks of that."""
 
 from __future__ import annotations
 
@@ -39,6 +39,13 @@ ENDS: Mapping[str, Mapping[str, date]] = {
     },
 }
 """Kind -> series -> the day after which nobody mends it. Older series are refused at the start."""
+PYTHON_ENDS: Mapping[str, date] = {
+    "3.11": date(2027, 10, 31),
+    "3.12": date(2028, 10, 31),
+    "3.13": date(2029, 10, 31),
+    "3.14": date(2030, 10, 31),
+}
+"""The same of Python, from https://devguide.python.org/versions/ (by the month)."""
 SOON = timedelta(days=180)
 
 
@@ -56,16 +63,28 @@ class DatabaseVersion(Check):
         if database.kind not in ENDS:
             yield Severity.INFO, f"{what}: its makers end no series; it comes with Python.", ""
             return
-        end = ENDS[database.kind].get(series(database.kind, database.version))
-        if end is None:
-            yield Severity.INFO, f"{what} is not in the table of {TABLE_OF}: see until when its makers mend it.", ""
-        elif end < deployment.today:
-            remedy = "Move to a series that is: docs/operating/databases.md."
-            yield Severity.HIGH, f"{what} has not been mended by its makers since {end}.", remedy
-        elif end < deployment.today + SOON:
-            yield Severity.LOW, f"{what} is mended by its makers until {end} only.", "Plan the move to a newer series."
-        else:
-            yield Severity.INFO, f"{what} is mended by its makers until {end}.", ""
+        yield _judged(what, ENDS[database.kind].get(series(database.kind, database.version)), deployment.today)
+
+
+class PythonVersion(Check):
+    """Python is one that its makers still mend."""
+
+    name, area = "python-version", Area.DEPENDENCIES
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        version = deployment.versions.get("Python", "")
+        yield _judged(f"Python {version}", PYTHON_ENDS.get(series("python", version)), deployment.today)
+
+
+def _judged(what: str, end: date | None, today: date) -> Saying:
+    if end is None:
+        return Severity.INFO, f"{what} is not in the table of {TABLE_OF}: see until when its makers mend it.", ""
+    if end < today:
+        remedy = "Move to a series that is: docs/operating/databases.md, docs/start.md."
+        return Severity.HIGH, f"{what} has not been mended by its makers since {end}.", remedy
+    if end < today + SOON:
+        return Severity.LOW, f"{what} is mended by its makers until {end} only.", "Plan the move to a newer series."
+    return Severity.INFO, f"{what} is mended by its makers until {end}.", ""
 
 
 def series(kind: str, version: str) -> str:
