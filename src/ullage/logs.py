@@ -20,8 +20,11 @@ PAUSE_SECONDS = 0.02
 thread that has just logged."""
 
 
-def configure(level: str, handler: logging.Handler | None = None) -> None:
-    """Send this program's log lines to a handler, by default one that writes to the standard error."""
+def configure(level: str, handler: logging.Handler | None = None, *, records: str = "NOTSET") -> None:
+    """Send this program's log lines to a handler, by default one that writes to the standard error.
+
+    `records`: the level of RECORDS, if they have one of their own.
+    """
     handler = handler or logging.StreamHandler(sys.stderr)
     handler.setFormatter(Formatter())
     # As the manual of logging advises for speed: no line shows where in the code it was logged, nor by what thread.
@@ -31,6 +34,7 @@ def configure(level: str, handler: logging.Handler | None = None) -> None:
     logger.handlers = [handler]
     logger.propagate = False
     logger.setLevel(level.upper())
+    logging.getLogger(RECORDS).setLevel(records)
 
 
 SERVER_LOGGING: dict[str, Any] = {

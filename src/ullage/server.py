@@ -25,9 +25,10 @@ from ullage.api.policy import Policy
 from ullage.api.replacement import Place, Replacement
 from ullage.api.rsgi import Entry
 from ullage.api.streaming import STREAMS_MAX
-from ullage.model.origin import Origin
 from ullage.settings import Settings, SettingsError
 from ullage.storage import tokens
+from ullage.storage.audit.chain import Detail
+from ullage.storage.audit.operator import running
 from ullage.storage.trouble import NotAllowed
 from ullage.storage.unit import Store
 from ullage.wiring import build_app
@@ -214,16 +215,16 @@ def _prepare(settings: Settings) -> None:
     try:
         store.upgrade()
         if not settings.auth:
-            _show_first_token(store)
+            _show_first_token(store, Detail.chosen(with_values=settings.audit_log_values))
     finally:
         store.close()
 
 
-def _show_first_token(store: Store) -> None:
+def _show_first_token(store: Store, detail: Detail) -> None:
     """Make a token for an admin and print it, not log it, if there is no token yet."""
     expires_us = time.time_ns() // 1000 + FIRST_TOKEN_DAYS * 86_400_000_000
     try:
-        text = tokens.create_first(store, Origin(remote="ullage serve"), "admin", frozenset({"admin"}), expires_us)
+        text = tokens.create_first(store, running("ullage serve"), "admin", frozenset({"admin"}), expires_us, detail)
     except NotAllowed:
         LOG.warning("there may be no token yet, and this role may make none; see `ullage token create`")
         return

@@ -10,6 +10,7 @@ from ullage.operations.mirror import Mirror
 from ullage.operations.service import SearchOptions, Service
 from ullage.operations.turns import Turns
 from ullage.settings import Settings
+from ullage.storage.audit.chain import Detail
 from ullage.storage.committer import Committer
 from ullage.storage.unit import Store
 
@@ -25,7 +26,7 @@ def build_service(settings: Settings) -> Service:
         queue_max=settings.queue_max,
         deadline_seconds=settings.write_deadline_seconds,
         audit=settings.audit,
-        audit_log_values=settings.audit_log_values,
+        detail=Detail.chosen(with_values=settings.audit_log_values),
         stand_aside=searching.stand_aside,
     )
     return Service(

@@ -22,7 +22,7 @@ def test_a_token_is_made_shown_once_listed_and_revoked(database: str, tmp_path: 
     made = ullage("token", "create", *options, "--database", database)
     text = made.stdout.strip()
     assert has_form(text)
-    assert made.stderr.startswith("ullage: made token 1, which holds until ")
+    assert "\nullage: made token 1, which holds until " in made.stderr
     assert text not in made.stderr
     kept = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert text.encode() not in kept

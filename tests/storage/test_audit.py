@@ -18,7 +18,7 @@ from ullage.model.commands import Command, CreateProvider, EnsureTrait, ReleaseC
 from ullage.model.inventory import Inventory
 from ullage.model.origin import Origin
 from ullage.model.refusal import Refusal
-from ullage.storage.audit.chain import hash_of
+from ullage.storage.audit.chain import Detail, hash_of
 from ullage.storage.audit.entries import decoded
 from ullage.storage.audit.verify import faults
 from ullage.storage.committer import Committer
@@ -202,7 +202,7 @@ def test_what_is_committed_is_told_to_the_log(
 @pytest.mark.usefixtures("written")
 def test_the_log_has_values_if_it_is_asked_to(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "ullage.audit")
-    telling = Committer(store, audit_log_values=True)
+    telling = Committer(store, detail=Detail.VALUES)
     do(telling, EnsureTrait("CUSTOM_T"))
     telling.stop()
     last = trail(store)[-1]

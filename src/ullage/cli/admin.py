@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from getpass import getuser
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from ullage.model.allocation import ConsumerAllocations
 from ullage.model.commands import Command, Result
 from ullage.model.errors import ConcurrentUpdate
 from ullage.model.inventory import Inventory
-from ullage.model.origin import Origin
 from ullage.model.provider import Provider
 from ullage.model.refusal import Refusal
 from ullage.model.request import ProviderFilter
@@ -27,7 +25,9 @@ from ullage.operations.mirror import Mirror
 from ullage.settings import Settings, SettingsError
 from ullage.storage import check, reads, tokens
 from ullage.storage.audit import verify
+from ullage.storage.audit.chain import Detail
 from ullage.storage.audit.entries import Head, decoded
+from ullage.storage.audit.operator import running
 from ullage.storage.committer import Committer
 from ullage.storage.trouble import StorageTrouble
 from ullage.storage.unit import Store
@@ -103,12 +103,12 @@ def audit_entries(url: str, since_us: int, until_us: int | None) -> Iterator[Map
 
 
 def create_token(
-    url: str, user: str, project: str | None, roles: frozenset[str], expires_us: int
+    chosen: Settings, user: str, project: str | None, roles: frozenset[str], expires_us: int
 ) -> tuple[ApiToken, str]:
     """A new API token and its text; upgrades the database first. Raises Trouble."""
-    with opened(url) as store:
+    with opened(chosen.database) as store:
         store.upgrade()
-        return tokens.create(store, _origin("ullage token"), user, project, roles, expires_us)
+        return tokens.create(store, running("ullage token"), user, project, roles, expires_us, _detail(chosen))
 
 
 def every_token(url: str) -> list[ApiToken]:
@@ -117,12 +117,16 @@ def every_token(url: str) -> list[ApiToken]:
         return tokens.every(connection)
 
 
-def revoke_token(url: str, number: int) -> ApiToken | None:
+def revoke_token(chosen: Settings, number: int) -> ApiToken | None:
     """Forget an API token; it as it was, or None if there is none. Raises Trouble."""
-    with looked_into(url):
+    with looked_into(chosen.database):
         pass  # there is a ledger
-    with opened(url) as store:
-        return tokens.revoke(store, _origin("ullage token"), number)
+    with opened(chosen.database) as store:
+        return tokens.revoke(store, running("ullage token"), number, _detail(chosen))
+
+
+def _detail(chosen: Settings) -> Detail:
+    return Detail.chosen(with_values=chosen.audit_log_values)
 
 
 @contextmanager
@@ -142,8 +146,9 @@ class DatabaseTarget:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._committer = Committer(store, batch_max=CHUNK)
-        self._origin = _origin("ullage load")
+        # the heads alone: nobody reads a thousand names on a terminal
+        self._committer = Committer(store, batch_max=CHUNK, detail=Detail.HEAD)
+        self._origin = running("ullage load")
 
     def close(self) -> None:
         """Stop writing."""
@@ -186,11 +191,3 @@ class DatabaseTarget:
         """A consumer and all it holds; None if it holds nothing."""
         with self._store.reading() as connection:
             return reads.consumer_allocations(connection, consumer_uuid)
-
-
-def _origin(command: str) -> Origin:
-    """Who runs this command, for the audit trail."""
-    try:
-        return Origin(user=getuser(), remote=command)
-    except (KeyError, OSError):  # a number without a name, as in some containers
-        return Origin(remote=command)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ullage import __version__
+from ullage import __version__, logs
 from ullage.cli import output, tokens, trail
 from ullage.cli.expand import Plan, expand
 from ullage.cli.fleet import FleetError, read
@@ -270,6 +270,8 @@ def version() -> None:
 
 def main() -> None:
     """The console script."""
+    # what a command writes to the audit trail is told here as a service tells it to its log
+    logs.configure("warning", output.Lines(), records="INFO")
     try:
         app()
     except Trouble as trouble:

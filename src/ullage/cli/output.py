@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from types import TracebackType
 
 from rich.console import Console
@@ -9,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from ullage.cli.load import Tally
 
-ERRORS = Console(stderr=True, soft_wrap=True, highlight=False)
+ERRORS = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
 
 def say(sentence: str) -> None:
@@ -20,6 +21,14 @@ def say(sentence: str) -> None:
 def complain(sentence: str) -> None:
     """To the standard error, after the program's name."""
     ERRORS.print(f"ullage: {sentence}", markup=False)
+
+
+class Lines(logging.Handler):
+    """Log lines on the standard error, above the bars if there are any."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record's line as it is."""
+        ERRORS.print(self.format(record), markup=False)
 
 
 class Bars:

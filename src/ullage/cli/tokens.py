@@ -47,7 +47,7 @@ def create_token(
     if wrong is not None:
         raise Trouble(wrong)
     expires_us = time.time_ns() // 1000 + days * DAY_US
-    made, text = create(settings(database=database).database, user, project, roles, expires_us)
+    made, text = create(settings(database=database), user, project, roles, expires_us)
     output.complain(f"made token {made.id}, which holds until {time_text(expires_us)}; it is not shown again:")
     output.say(text)
 
@@ -82,7 +82,7 @@ def revoke_token(
     """
     from ullage.cli.admin import revoke_token as revoke
 
-    gone = revoke(settings(database=database).database, number)
+    gone = revoke(settings(database=database), number)
     if gone is None:
         raise Trouble(f"there is no token {number}")
     output.say(f"Token {number} of {json.dumps(gone.user)} is revoked.")

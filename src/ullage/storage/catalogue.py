@@ -9,7 +9,7 @@ import os_resource_classes  # type: ignore[import-untyped] # has no type hints
 import os_traits  # type: ignore[import-untyped] # has no type hints
 from sqlalchemy import Connection, Table, insert, select
 
-from ullage.storage.audit.chain import write_alone
+from ullage.storage.audit.chain import Whole, write_alone
 from ullage.storage.audit.entries import Change
 from ullage.storage.dialects import Dialect
 from ullage.storage.many import insert_missing
@@ -29,11 +29,14 @@ def is_complete(connection: Connection) -> bool:
     return not any(_missing(connection, table, names) for table, names in standard_names())
 
 
-def complete(connection: Connection, dialect: Dialect, now_us: int) -> None:
-    """Insert the standard names that are missing, stamped so that running searches learn of them. None is removed."""
+def complete(connection: Connection, dialect: Dialect, now_us: int) -> Whole | None:
+    """Insert the standard names that are missing, stamped so that running searches learn of them. None is removed.
+
+    What it wrote to the audit trail, if anything, is the caller's to tell.
+    """
     missing = [(table, _missing(connection, table, names)) for table, names in standard_names()]
     if not any(names for _, names in missing):
-        return
+        return None
     # The stamp of a writer that begins and ends here: readers meet it as one they have seen nothing of.
     writer = insert(writers).values(sequence=1, host=socket.gethostname(), started_us=now_us, seen_us=now_us)
     writer_id = connection.execute(writer.returning(writers.c.id)).scalar_one()
@@ -42,7 +45,7 @@ def complete(connection: Connection, dialect: Dialect, now_us: int) -> None:
         rows = [(name, True, writer_id, 1, now_us, now_us) for name in names]
         insert_missing(connection, dialect, table, columns, rows)
     changes = [Change(str(table.name), name, None, {"standard": True}) for table, names in missing for name in names]
-    write_alone(connection, writer_id, socket.gethostname(), now_us, "CompleteCatalogue", changes)
+    return write_alone(connection, writer_id, socket.gethostname(), now_us, "CompleteCatalogue", changes)
 
 
 def _missing(connection: Connection, table: Table, names: Sequence[str]) -> list[str]:

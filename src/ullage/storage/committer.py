@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from ullage.model.commands import Command, Result
 from ullage.model.errors import Refusal
 from ullage.model.origin import NOBODY, Origin
+from ullage.storage.audit.chain import Detail
 from ullage.storage.lane import Lane
 from ullage.storage.own_writes import OwnWrites
 from ullage.storage.unit import Store
@@ -30,8 +31,8 @@ class Committer:
     `clock`: the time to record, in microseconds since 1970 (UTC). `queue_max`: how many commands may wait.
     `batch_max`: how many share a transaction. `attempts`: how often a batch is tried when others are in its way.
     `deadline_seconds`: how long a command waits to be decided. `audit`: whether the audit trail is kept.
-    `audit_log_values`: whether the log stream has all of it. `stand_aside`: called before a large batch; it returns
-    once it is good to compute, within milliseconds.
+    `detail`: how much of it the log stream is told. `stand_aside`: called before a large batch; it returns once it is
+    good to compute, within milliseconds.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Committer:
         attempts: int = 10,
         deadline_seconds: float = 30.0,
         audit: bool = True,
-        audit_log_values: bool = False,
+        detail: Detail = Detail.NAMES,
         stand_aside: Callable[[], object] = lambda: None,
     ) -> None:
         self._store = store
@@ -53,7 +54,7 @@ class Committer:
         self._attempts = attempts
         self._deadline_seconds = deadline_seconds
         self._audit = audit
-        self._audit_log_values = audit_log_values
+        self._detail = detail
         self._stand_aside = stand_aside
         self.own_writes = OwnWrites()
         """What it wrote lately, for readers in this process."""
@@ -130,7 +131,7 @@ class Committer:
                     self._attempts,
                     self.own_writes,
                     audit=self._audit,
-                    audit_log_values=self._audit_log_values,
+                    detail=self._detail,
                 )
                 self._lane.start()
             return self._lane

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy.exc import DBAPIError
 
 from ullage.model.errors import Refusal
+from ullage.storage.audit.chain import Detail
 from ullage.storage.batch import Batch, Settled, WriterGone
 from ullage.storage.own_writes import OwnWrites
 from ullage.storage.trouble import CommitUnknown, NotAllowed, Outdated
@@ -41,7 +42,7 @@ class Lane:
         own_writes: OwnWrites,
         *,
         audit: bool = True,
-        audit_log_values: bool = False,
+        detail: Detail = Detail.NAMES,
     ) -> None:
         self.line = line
         self._store = store
@@ -50,7 +51,7 @@ class Lane:
         self._attempts = attempts
         self._own_writes = own_writes
         self._audit = audit
-        self._audit_log_values = audit_log_values
+        self._detail = detail
         self._process = os.getpid()
         self._writer: Writer | None = None
         self._retire_at = time.monotonic() + RETIRE_FIRST_SECONDS
@@ -96,7 +97,7 @@ class Lane:
         for waiter, outcome in zip(waiters, outcomes, strict=True):
             waiter.answer(outcome)
         if batch.link is not None:
-            batch.link.tell(with_values=self._audit_log_values)
+            batch.link.tell(self._detail)
 
     def _commit(self, batch: Batch) -> Sequence[Outcome]:
         """Execute a batch until its outcome is known, also when the connection breaks in the middle of a commit."""
@@ -132,7 +133,10 @@ class Lane:
 
     def _register(self) -> Writer:
         with self._store.writing() as connection:
-            return Writer.register(connection, self._clock(), audit=self._audit)
+            writer = Writer.register(connection, self._clock(), audit=self._audit)
+        if writer.chain is not None:
+            writer.chain.first.tell(self._detail)
+        return writer
 
     def _retire_if_due(self) -> None:
         """Rarely, and after answering: forget what no reader should need."""

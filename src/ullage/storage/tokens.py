@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from ullage.model.origin import Origin
 from ullage.model.token import PREFIX, RANDOM_BYTES, ApiToken, digest
-from ullage.storage.audit.chain import write_alone
+from ullage.storage.audit.chain import Detail, Whole, write_alone
 from ullage.storage.audit.entries import Change
 from ullage.storage.tables import tokens, writers
 from ullage.storage.trouble import NotAllowed
@@ -23,7 +23,13 @@ T = TypeVar("T")
 
 
 def create(
-    store: Store, origin: Origin, user: str, project: str | None, roles: frozenset[str], expires_us: int
+    store: Store,
+    origin: Origin,
+    user: str,
+    project: str | None,
+    roles: frozenset[str],
+    expires_us: int,
+    detail: Detail = Detail.NAMES,
 ) -> tuple[ApiToken, str]:
     """A new token and its text, which nobody can find out later.
 
@@ -32,10 +38,17 @@ def create(
     text = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     now_us = time.time_ns() // 1000
     new = ApiToken(0, user, project, roles, now_us, expires_us)
-    return _run(store, lambda connection: _insert(connection, origin, new, digest(text))), text
+    return _run(store, lambda connection: _insert(connection, origin, new, digest(text)), detail), text
 
 
-def create_first(store: Store, origin: Origin, user: str, roles: frozenset[str], expires_us: int) -> str | None:
+def create_first(
+    store: Store,
+    origin: Origin,
+    user: str,
+    roles: frozenset[str],
+    expires_us: int,
+    detail: Detail = Detail.NAMES,
+) -> str | None:
     """The text of a token of no project that was made because there was none; None if there is one, even expired.
 
     Raises NotAllowed, and what a writing transaction raises.
@@ -43,31 +56,29 @@ def create_first(store: Store, origin: Origin, user: str, roles: frozenset[str],
     text = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     new = ApiToken(0, user, None, roles, time.time_ns() // 1000, expires_us)
 
-    def write(connection: Connection) -> str | None:
+    def write(connection: Connection) -> tuple[str | None, Whole | None]:
         if connection.execute(select(tokens.c.id).limit(1)).first() is not None:
-            return None
-        _insert(connection, origin, new, digest(text))
-        return text
+            return None, None
+        return text, _insert(connection, origin, new, digest(text))[1]
 
-    return _run(store, write)
+    return _run(store, write, detail)
 
 
-def revoke(store: Store, origin: Origin, key: int) -> ApiToken | None:
+def revoke(store: Store, origin: Origin, key: int, detail: Detail = Detail.NAMES) -> ApiToken | None:
     """Forget a token; it as it was, or None if there is none.
 
     Raises NotAllowed, and what a writing transaction raises.
     """
     now_us = time.time_ns() // 1000
 
-    def write(connection: Connection) -> ApiToken | None:
+    def write(connection: Connection) -> tuple[ApiToken | None, Whole | None]:
         row = connection.execute(select(tokens).where(tokens.c.id == key)).one_or_none()
         if row is None or not connection.execute(delete(tokens).where(tokens.c.id == key)).rowcount:
-            return None
+            return None, None
         gone = _token(row)
-        _tell(connection, origin, now_us, "RevokeToken", Change("token", str(key), _told(gone), None))
-        return gone
+        return gone, _write(connection, origin, now_us, "RevokeToken", Change("token", str(key), _told(gone), None))
 
-    return _run(store, write)
+    return _run(store, write, detail)
 
 
 def every(connection: Connection) -> list[ApiToken]:
@@ -81,22 +92,26 @@ def find(connection: Connection, its_digest: str) -> ApiToken | None:
     return None if row is None else _token(row)
 
 
-def _run(store: Store, write: Callable[[Connection], T]) -> T:
+def _run(store: Store, write: Callable[[Connection], tuple[T, Whole | None]], detail: Detail) -> T:
+    """Do it, and tell the log stream once it is committed."""
     try:
-        return run(store, write)
+        result, written = run(store, write)
     except NotAllowed as error:
         raise NotAllowed(
             "This role may not write the table of tokens; the role that owns the tables makes and revokes them"
         ) from error
+    if written is not None:
+        written.tell(detail)
+    return result
 
 
-def _insert(connection: Connection, origin: Origin, new: ApiToken, its_digest: str) -> ApiToken:
+def _insert(connection: Connection, origin: Origin, new: ApiToken, its_digest: str) -> tuple[ApiToken, Whole]:
     values = {"user": new.user, "project": new.project, "roles": ",".join(sorted(new.roles))}
     times = {"created_us": new.created_us, "updated_us": new.created_us, "expires_us": new.expires_us}
     row = insert(tokens).values(digest=its_digest, **values, **times).returning(tokens.c.id)
     made = replace(new, id=int(connection.execute(row).scalar_one()))
-    _tell(connection, origin, new.created_us, "CreateToken", Change("token", str(made.id), None, _told(made)))
-    return made
+    change = Change("token", str(made.id), None, _told(made))
+    return made, _write(connection, origin, new.created_us, "CreateToken", change)
 
 
 _FIND = select(tokens).where(tokens.c.digest == bindparam("its_digest"))
@@ -112,8 +127,8 @@ def _told(token: ApiToken) -> dict[str, Any]:
     return {"user": token.user, "project": token.project, "roles": roles, "expires_us": token.expires_us}
 
 
-def _tell(connection: Connection, origin: Origin, now_us: int, command: str, change: Change) -> None:
+def _write(connection: Connection, origin: Origin, now_us: int, command: str, change: Change) -> Whole:
     host = socket.gethostname()[:200]
     row = insert(writers).values(sequence=1, host=host, started_us=now_us, seen_us=now_us).returning(writers.c.id)
     writer = int(connection.execute(row).scalar_one())
-    write_alone(connection, writer, host, now_us, command, [change], origin)
+    return write_alone(connection, writer, host, now_us, command, [change], origin)

@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from ullage.storage import catalogue
+from ullage.storage.audit.chain import Detail
 from ullage.storage.trouble import NotAllowed, SchemaMissing, SchemaTooNew
 from ullage.storage.unit import Store, again
 
@@ -48,7 +49,9 @@ def _upgrade(store: Store, now_us: int) -> None:
             _run_steps(connection, script)
     if not has_names:
         with store.writing() as connection:
-            catalogue.complete(connection, store.dialect, now_us)
+            written = catalogue.complete(connection, store.dialect, now_us)
+        if written is not None:
+            written.tell(Detail.HEAD)  # hundreds of names, which every database has
 
 
 def _has_schema(connection: Connection, script: ScriptDirectory) -> bool:

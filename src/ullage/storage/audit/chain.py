@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Iterable
+from enum import Enum, auto
 from functools import cache
 from typing import NamedTuple
 
@@ -22,6 +23,21 @@ BEGIN = "BeginTrail"
 """The first entry of each chain, of sequence 0: which process writes it, and where other chains stood."""
 
 
+class Detail(Enum):
+    """How much of a row the log stream is told. Its hash, which covers all of it, is told always."""
+
+    HEAD = auto()
+    NAMES = auto()
+    """Who did what to which things."""
+    VALUES = auto()
+    """What was before and after, too."""
+
+    @staticmethod
+    def chosen(*, with_values: bool) -> Detail:
+        """What the setting `audit_log_values` means."""
+        return Detail.VALUES if with_values else Detail.NAMES
+
+
 class Link(NamedTuple):
     """A row of the trail."""
 
@@ -31,13 +47,26 @@ class Link(NamedTuple):
     hash: str
     entries: str
 
-    def tell(self, *, with_values: bool) -> None:
-        """Send the row, which has been committed, to the log stream; what was before and after only `with_values`."""
-        LOG.info(
-            '{"writer":%d,"sequence":%d,"recorded_us":%d,"hash":"%s","entries":%s}',
-            *(self.writer, self.sequence, self.recorded_us, self.hash),
-            self.entries if with_values else without_values(self.entries),
-        )
+    def tell(self, detail: Detail) -> None:
+        """Send the row, which has been committed, to the log stream."""
+        head = (self.writer, self.sequence, self.recorded_us, self.hash)
+        if detail is Detail.HEAD:
+            LOG.info('{"writer":%d,"sequence":%d,"recorded_us":%d,"hash":"%s"}', *head)
+            return
+        told = self.entries if detail is Detail.VALUES else without_values(self.entries)
+        LOG.info('{"writer":%d,"sequence":%d,"recorded_us":%d,"hash":"%s","entries":%s}', *head, told)
+
+
+class Whole(NamedTuple):
+    """The chain of a writer that made one transaction."""
+
+    first: Link
+    last: Link
+
+    def tell(self, detail: Detail) -> None:
+        """Send both rows, which have been committed, to the log stream."""
+        self.first.tell(Detail.HEAD)
+        self.last.tell(detail)
 
 
 def hash_of(previous: str, writer: int, sequence: int, recorded_us: int, entries: bytes) -> str:
@@ -51,6 +80,7 @@ class Chain:
     """Goes on with the chain of one writer. Remembers the latest hashes, of which one may not have been committed."""
 
     def __init__(self, writer: int, first: Link) -> None:
+        self.first = first
         self._writer = writer
         self._hashes = {first.sequence: first.hash}
 
@@ -94,11 +124,12 @@ def write_alone(
     command: str,
     changes: list[Change],
     origin: Origin = NOBODY,
-) -> None:
+) -> Whole:
     """The chain of a writer that begins, changes this as its first transaction, and ends."""
-    chain = Chain.begin(connection, writer, name, now_us)
-    link = _link(chain._hashes[0], writer, 1, now_us, [own_entry(command, changes, [], origin)])
-    connection.execute(insert(audit).values(link._asdict()))
+    first = Chain.begin(connection, writer, name, now_us).first
+    last = _link(first.hash, writer, 1, now_us, [own_entry(command, changes, [], origin)])
+    connection.execute(insert(audit).values(last._asdict()))
+    return Whole(first, last)
 
 
 def _link(previous: str, writer: int, sequence: int, recorded_us: int, entries: Iterable[Entry]) -> Link:
