@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from ullage.model.origin import Origin
 from ullage.model.token import PREFIX, RANDOM_BYTES, ApiToken, digest
 from ullage.storage.audit.chain import Detail, Whole, write_alone
 from ullage.storage.audit.entries import Change
-from ullage.storage.tables import tokens, writers
+from ullage.storage.tables import horizon, tokens, writers
 from ullage.storage.trouble import NotAllowed
 from ullage.storage.unit import Store, run
 
@@ -51,16 +51,21 @@ def create_first(
 ) -> str | None:
     """The text of a token of no project that was made because there was none; None if there is one, even expired.
 
-    Raises NotAllowed, and what a writing transaction raises.
+    Of hosts that ask at the same time, one is given a text. Raises NotAllowed, and what a writing transaction raises.
     """
     text = PREFIX + secrets.token_urlsafe(RANDOM_BYTES)
     new = ApiToken(0, user, None, roles, time.time_ns() // 1000, expires_us)
 
     def write(connection: Connection) -> tuple[str | None, Whole | None]:
-        if connection.execute(select(tokens.c.id).limit(1)).first() is not None:
+        # Whoever else is here waits at this row until we have committed, and on a cluster fails. Readers rebuild, once.
+        connection.execute(update(horizon).values(epoch=horizon.c.epoch + 1))
+        if _is_any(connection):
             return None, None
         return text, _insert(connection, origin, new, digest(text))[1]
 
+    with store.looking() as connection:
+        if _is_any(connection):
+            return None
     return _run(store, write, detail)
 
 
@@ -90,6 +95,10 @@ def find(connection: Connection, its_digest: str) -> ApiToken | None:
     """The token of this digest, expired or not; None if there is none, or no longer."""
     row = connection.execute(_FIND, {"its_digest": its_digest}).one_or_none()
     return None if row is None else _token(row)
+
+
+def _is_any(connection: Connection) -> bool:
+    return connection.execute(select(tokens.c.id).limit(1)).first() is not None
 
 
 def _run(store: Store, write: Callable[[Connection], tuple[T, Whole | None]], detail: Detail) -> T:
