@@ -96,6 +96,21 @@ def test_a_file_without_sense_or_that_is_missing_is_refused_at_the_start(tmp_pat
         Policy(Settings(policy_file=str(file)))
 
 
+def test_a_file_that_is_there_and_cannot_be_read_is_refused_too(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"policy_file: .* cannot be read: Is a directory"):
+        Policy(Settings(policy_file=str(tmp_path)))
+
+
+def test_a_file_that_can_no_longer_be_read_leaves_the_rules_in_force(tmp_path: Path) -> None:
+    file, clock = tmp_path / "policy.yaml", Clock()
+    write(file, f'"{LIST}": "!"')
+    rules = Policy(Settings(policy_file=str(file)), clock)
+    file.unlink()
+    file.mkdir()
+    clock.now += LOOK_SECONDS
+    assert not rules.allows(LIST, ADMIN, own(ADMIN))
+
+
 def test_a_file_without_sense_is_told_before_any_worker_starts(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "ullage", "serve", "--port", str(free_port())]
     command += ["--database", f"sqlite:///{tmp_path}/x.db", "--policy-file", str(tmp_path / "none.yaml")]

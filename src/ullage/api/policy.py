@@ -122,7 +122,7 @@ class Policy:
     def _load(self) -> _Rules:
         path = self._settings.policy_file
         try:
-            stamp = _stamp(path) if path else None
+            stamp = _readable_stamp(path) if path else None
             enforcer = _enforcer(self._settings)
         except OSError as trouble:
             raise SettingsError(f"option policy_file: {path!r} cannot be read: {trouble.strerror}.") from trouble
@@ -179,6 +179,13 @@ def _said(values: dict[str, Any]) -> dict[str, Any]:
 def _stamp(path: str) -> _Stamp:
     status = os.stat(path)
     return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _readable_stamp(path: str) -> _Stamp:
+    """Raises OSError for what cannot be read, in whose place oslo.policy would take an empty file."""
+    with open(path, "rb") as file:
+        file.read(1)
+    return _stamp(path)
 
 
 def _enforcer(settings: Settings) -> Any:

@@ -371,5 +371,5 @@ def _check(name: str, about: Option, value: Any) -> None:
 
 
 def _refusal(name: str, about: Option, value: Any, accepted: str) -> SettingsError:
-    shown = "***" if about.is_secret else repr(value)
+    shown = "***" if about.is_secret else re.sub(r"//\S*@", "//***@", repr(value))  # an address with a password
     return SettingsError(f"option {name}: {shown} is not accepted. Accepted: {accepted}.")
