@@ -11,7 +11,7 @@ from sqlalchemy import select
 from stored import row_counts
 
 from ullage.model.origin import Origin
-from ullage.model.token import digest, has_form, misfit
+from ullage.model.token import digest, fingerprint, has_form, misfit
 from ullage.storage import tables, tokens
 from ullage.storage.audit.entries import decoded
 from ullage.storage.audit.verify import faults
@@ -75,6 +75,7 @@ def test_both_changes_are_in_a_whole_audit_trail(store: Store) -> None:
         rows = connection.execute(select(tables.audit).order_by(tables.audit.c.writer, tables.audit.c.sequence)).all()
         told = [each for row in rows for each in decoded(row.entries) if each["command"].endswith("Token")]
     was = {"user": "alice", "project": "blue", "roles": ["admin", "reader"], "expires_us": 17}
+    was["fingerprint"] = fingerprint(digest(text))
     assert [(each["command"], each["user"], each["remote"]) for each in told] == [
         ("CreateToken", "root", "ullage token"),
         ("RevokeToken", "root", "ullage token"),

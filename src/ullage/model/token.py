@@ -39,6 +39,11 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def fingerprint(its_digest: str) -> str:
+    """What the audit trail tells of a digest, so that a change of it shows: a hash of that hash, of no other use."""
+    return hashlib.sha256(f"ullage audit {its_digest}".encode()).hexdigest()
+
+
 def misfit(user: str, project: str | None, roles: frozenset[str]) -> str | None:
     """Why a token cannot be of these, in a sentence; None if it can."""
     for name, value in (("user", user), ("project", project)):

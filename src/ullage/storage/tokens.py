@@ -15,6 +15,7 @@ from ullage.model.origin import Origin
 from ullage.model.token import PREFIX, RANDOM_BYTES, ApiToken, digest
 from ullage.storage.audit.chain import Detail, Whole, write_alone
 from ullage.storage.audit.entries import Change
+from ullage.storage.audit.tokens_told import KIND, told
 from ullage.storage.tables import horizon, tokens, writers
 from ullage.storage.trouble import NotAllowed
 from ullage.storage.unit import Store, run
@@ -81,7 +82,7 @@ def revoke(store: Store, origin: Origin, key: int, detail: Detail = Detail.NAMES
         if row is None or not connection.execute(delete(tokens).where(tokens.c.id == key)).rowcount:
             return None, None
         gone = _token(row)
-        return gone, _write(connection, origin, now_us, "RevokeToken", Change("token", str(key), _told(gone), None))
+        return gone, _write(connection, origin, now_us, "RevokeToken", Change(KIND, str(key), told(row), None))
 
     return _run(store, write, detail)
 
@@ -117,9 +118,9 @@ def _run(store: Store, write: Callable[[Connection], tuple[T, Whole | None]], de
 def _insert(connection: Connection, origin: Origin, new: ApiToken, its_digest: str) -> tuple[ApiToken, Whole]:
     values = {"user": new.user, "project": new.project, "roles": ",".join(sorted(new.roles))}
     times = {"created_us": new.created_us, "updated_us": new.created_us, "expires_us": new.expires_us}
-    row = insert(tokens).values(digest=its_digest, **values, **times).returning(tokens.c.id)
-    made = replace(new, id=int(connection.execute(row).scalar_one()))
-    change = Change("token", str(made.id), None, _told(made))
+    row = connection.execute(insert(tokens).values(digest=its_digest, **values, **times).returning(tokens)).one()
+    made = replace(new, id=row.id)
+    change = Change(KIND, str(made.id), None, told(row))
     return made, _write(connection, origin, new.created_us, "CreateToken", change)
 
 
@@ -129,11 +130,6 @@ _FIND = select(tokens).where(tokens.c.digest == bindparam("its_digest"))
 def _token(row: Any) -> ApiToken:
     roles = frozenset(filter(None, row.roles.split(",")))
     return ApiToken(row.id, row.user, row.project, roles, row.created_us, row.expires_us)
-
-
-def _told(token: ApiToken) -> dict[str, Any]:
-    roles = sorted(token.roles)
-    return {"user": token.user, "project": token.project, "roles": roles, "expires_us": token.expires_us}
 
 
 def _write(connection: Connection, origin: Origin, now_us: int, command: str, change: Change) -> Whole:

@@ -3,32 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
 from ullage.storage.audit.chain import hash_of
 from ullage.storage.audit.entries import Head, decoded
+from ullage.storage.audit.tokens_told import TokensTold
 from ullage.storage.tables import audit, writers
 
 ROWS_AT_ONCE = 500
 
 
 def faults(connection: Connection, heads: Iterable[Head] = (), unaudited: Collection[int] = ()) -> list[str]:
-    """Everything that shows that the trail is not whole, each a sentence; empty if it is.
+    """Everything that shows that the trail is not whole, or that tokens are not as it tells; each is a sentence.
 
     `heads`: rows that must be there, as the log stream told. `unaudited`: writers that are known to have kept none.
     """
-    known = set(heads)
-    ends: dict[int, int] = {}
-    found = list(_chains(connection, known, ends))
-    found += _missing(connection, known)
+    trail = _Trail(set(heads))
+    found = list(_chains(connection, trail))
+    found += _missing(connection, trail.heads)
+    ends = trail.ends
     for writer, sequence, host in connection.execute(select(writers.c.id, writers.c.sequence, writers.c.host)):
         if writer not in ends and sequence and writer not in unaudited:
             found.append(f"Writer {writer} ({host}) made {sequence} transactions of which the trail has nothing.")
         elif writer in ends and ends[writer] != sequence:
             found.append(f"Writer {writer} is at sequence {sequence}, but its trail ends at {ends[writer]}.")
-    return found
+    return [*found, *trail.tokens.faults(connection)]
+
+
+@dataclass
+class _Trail:
+    """What is gathered while chains are read."""
+
+    heads: set[Head]
+    """Rows that must be there: as was told by the log, or by other rows."""
+    ends: dict[int, int] = field(default_factory=dict)
+    """Writer -> the sequence of its last row."""
+    tokens: TokensTold = field(default_factory=TokensTold)
+
+    def note(self, row: Row[Any]) -> None:
+        """Raises ValueError, TypeError, KeyError or AttributeError for entries that Ullage has not made."""
+        for each in decoded(row.entries):
+            self.heads.update((*map(int, head[:2]), head[2]) for head in each.get("heads", ()))
+            self.tokens.note(row.recorded_us, each)
 
 
 def rows(connection: Connection, since_us: int = 0, until_us: int | None = None) -> Iterator[Row[Any]]:
@@ -43,8 +62,9 @@ def _streamed(connection: Connection, statement: Any) -> Iterator[Row[Any]]:
     yield from connection.execution_options(yield_per=ROWS_AT_ONCE).execute(statement)
 
 
-def _chains(connection: Connection, heads: set[Head], ends: dict[int, int]) -> Iterator[str]:
-    """What is wrong inside each chain; adds the heads that rows mention, and where each chain ends."""
+def _chains(connection: Connection, trail: _Trail) -> Iterator[str]:
+    """What is wrong inside each chain."""
+    ends = trail.ends
     previous: str | None = None
     for row in _streamed(connection, select(audit).order_by(audit.c.writer, audit.c.sequence)):
         place = f"{row.writer}:{row.sequence}"
@@ -63,10 +83,8 @@ def _chains(connection: Connection, heads: set[Head], ends: dict[int, int]) -> I
             yield f"Row {place} is not what was written after the row before it: its hash does not fit."
         ends[row.writer], previous = row.sequence, row.hash
         try:
-            heads.update(
-                (*map(int, head[:2]), head[2]) for each in decoded(row.entries) for head in each.get("heads", ())
-            )
-        except (ValueError, TypeError, AttributeError):
+            trail.note(row)
+        except (ValueError, TypeError, KeyError, AttributeError):
             yield f"Row {place} cannot be read."
 
 
