@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ullage.review.processes import secrets_in_commands
+from ullage.review.processes import ListenerFacts, listening, secrets_in_commands
 
 TOKEN = "ullage_" + "x" * 43
 
@@ -66,3 +66,44 @@ def test_a_command_without_one_is_passed_over(arguments: tuple[str, ...]) -> Non
 def test_a_process_that_has_ended_is_passed_over(tmp_path: Path) -> None:
     (tmp_path / "7" / "cmdline").mkdir(parents=True)  # what cannot be read as a file
     assert secrets_in_commands((), tmp_path) == ()
+
+
+SOCKETS = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 00000000:224A 00000000:0000 0A 00000000:00000000 00:00000000 00000000     {user}        0 4711 1
+   1: 0100007F:224A 0100007F:9999 01 00000000:00000000 00:00000000 00000000  1000        0 4712 1
+   2: 0100007F:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4713 1
+"""
+
+
+def told(folder: Path, user: int, command: str, core: str, maps: str) -> None:
+    """What the kernel of a little-endian machine tells of one process that listens at port 8778."""
+    (folder / "net").mkdir()
+    (folder / "net" / "tcp").write_text(SOCKETS.format(user=user))
+    (folder / "7" / "fd").mkdir(parents=True)
+    (folder / "7" / "fd" / "3").symlink_to("socket:[4711]")
+    (folder / "7" / "cmdline").write_text(command)
+    (folder / "7" / "limits").write_text(
+        f"Max core file size        {core}                    unlimited            bytes\n"
+    )
+    (folder / "7" / "maps").write_text(maps)
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_process_with_too_much_power_is_seen(tmp_path: Path, is_own: bool) -> None:
+    told(tmp_path, 0, "python\0-m\0ullage\0serve", "unlimited", "7f r-xp /lib/x.cpython-311.so (deleted)\n")
+    seen = listening(8778, is_own=is_own, processes=tmp_path)
+    assert seen == ListenerFacts(("0.0.0.0",), is_root=True, may_dump=True, is_replaced=True)
+
+
+def test_a_process_without_is_passed_over(tmp_path: Path) -> None:
+    told(tmp_path, 1000, "ullage\0serve", "0        ", "7f r-xp /lib/x.so\n7f r-xp /memfd:x (deleted)\n")
+    assert listening(8778, is_own=False, processes=tmp_path) == ListenerFacts(("0.0.0.0",), is_root=False)
+
+
+def test_a_process_that_is_none_of_ours_is_passed_over_and_one_that_cannot_be_looked_at_is_not(tmp_path: Path) -> None:
+    told(tmp_path, 0, "nginx", "unlimited", "")
+    assert listening(8778, is_own=True, processes=tmp_path) is None
+    (tmp_path / "7" / "fd" / "3").unlink()  # as to another user
+    assert listening(8778, is_own=False, processes=tmp_path) is None
+    assert listening(8778, is_own=True, processes=tmp_path) == ListenerFacts(("0.0.0.0",), is_root=True)
+    assert listening(8779, is_own=True, processes=tmp_path) is None
