@@ -25,6 +25,8 @@ CONFIGURATION = """
 connection = sqlite:///{folder}/keystone.db
 [fernet_tokens]
 key_repository = {folder}/keys
+[fernet_receipts]
+key_repository = {folder}/keys
 [credential]
 key_repository = {folder}/keys
 [identity]
@@ -124,16 +126,18 @@ class KeystoneServer:
         return str(done.stdout).rpartition("TOKEN ")[2].strip()
 
     def _people(self) -> None:
-        self.projects = {"service": self._new("project", name="service", domain_id="default")}
+        self.projects = {"service": self.new("project", name="service", domain_id="default")}
         self.users: dict[str, str] = {}
-        roles = {each["name"]: each["id"] for each in self.admin.get(f"{self.url}/roles").json()["roles"]}
+        self.roles = self.admin.get(f"{self.url}/roles").json()["roles"]
+        roles = {each["name"]: each["id"] for each in self.roles}
         for user, role in (("ullage", "service"), ("nova", "service"), ("alice", "reader")):
-            made = self.users[user] = self._new("user", name=user, password=PASSWORD, domain_id="default")
+            made = self.users[user] = self.new("user", name=user, password=PASSWORD, domain_id="default")
             place = f"projects/{self.projects['service']}/users/{made}/roles/{roles[role]}"
             self.admin.put(f"{self.url}/{place}")
         self.admin.put(f"{self.url}/domains/default/users/{self.users['alice']}/roles/{roles['admin']}")
 
-    def _new(self, kind: str, **about: str) -> str:
+    def new(self, kind: str, **about: str) -> str:
+        """Make a user, a service or whatever else has an id, which is given back."""
         answer = self.admin.post(f"{self.url}/{kind}s", json={kind: about}).json()
         return str(answer[kind]["id"])
 

@@ -142,6 +142,25 @@ def test_a_revoked_token_is_refused_when_what_was_said_of_it_is_old(
         identity_of(scheme, token)
 
 
+def test_a_token_of_a_user_who_is_disabled_or_has_lost_the_role_is_refused_as_soon(
+    keystone: KeystoneServer, scheme: Keystone, clock: Clock
+) -> None:
+    place = f"{keystone.url}/projects/{keystone.projects['service']}/users"
+    role = next(each["id"] for each in keystone.roles if each["name"] == "reader")
+    for name in ("disabled", "demoted"):
+        user = keystone.new("user", name=name, password=PASSWORD, domain_id="default")
+        keystone.admin.put(f"{place}/{user}/roles/{role}")
+        token = keystone.token(name, project_name="service")
+        assert identity_of(scheme, token) is not None
+        if name == "disabled":
+            keystone.admin.patch(f"{keystone.url}/users/{user}", json={"user": {"enabled": False}})
+        else:
+            keystone.admin.delete(f"{place}/{user}/roles/{role}")
+        clock.now += 60
+        with pytest.raises(NotIdentified):
+            identity_of(scheme, token)
+
+
 def test_a_token_that_is_known_is_refused_when_it_expires(keystone: KeystoneServer, clock: Clock) -> None:
     scheme = Keystone(settings(keystone, keystone_cache_seconds=3600.0), clock=clock)
     token = keystone.token("alice", project_name="service")
@@ -245,6 +264,13 @@ def test_tokens_over_http(keystone: KeystoneServer, tmp_path: Path) -> None:
 
         def status(method: str, path: str, token: str, **more: str) -> int:
             return client.request(method, path, headers={"x-auth-token": token, **more}).status_code
+
+        service = keystone.new("service", name="placement", type="placement")
+        keystone.new("endpoint", service_id=service, interface="public", url=server.url)
+        found = keystone.session("nova", project_name="service").get(  # with a catalogue that has the endpoint
+            "/resource_providers", endpoint_filter={"service_type": "placement", "interface": "public"}
+        )
+        assert found.json() == {"resource_providers": []}
 
         refused = client.get("/resource_providers")
         assert (refused.status_code, refused.headers["www-authenticate"]) == (401, f'Keystone uri="{public}"')
