@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,8 +17,13 @@ FILE = ROOT / ".cache" / "sbom.json"
 def missing(document: Mapping[str, object]) -> list[str]:
     """The pinned parts that a CycloneDX document does not list."""
     components = document.get("components")
-    listed = {each["name"].lower().replace("_", "-") for each in components} if isinstance(components, list) else set()
-    return [name for name in names() if name.lower() not in listed | NOT_HERE]
+    listed = {_plain(each["name"]) for each in components} if isinstance(components, list) else set()
+    return [name for name in names() if _plain(name) not in listed | NOT_HERE]
+
+
+def _plain(name: str) -> str:
+    """One spelling for a part, which may call itself otherwise than the lock does (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def main() -> int:

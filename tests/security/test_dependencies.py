@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+
 import pytest
 
 from security import dependencies, sbom
@@ -33,4 +35,6 @@ def test_what_was_not_looked_up_was_not_checked() -> None:
 def test_a_list_that_leaves_a_part_out_is_refused() -> None:
     whole = {"components": [{"name": name} for name in dependencies.names()]}
     assert sbom.missing(whole) == []
+    as_they_say = {"components": [{"name": importlib.metadata.metadata(name)["Name"]} for name in PARTS]}
+    assert sbom.missing(as_they_say) == []  # such as oslo.config, which the lock calls oslo-config
     assert "msgspec" in sbom.missing({"components": [{"name": "numpy"}]})
