@@ -193,6 +193,8 @@ BAD: list[tuple[str, Severity, Deployment]] = [
     ("served-tls", HIGH, served(is_https=False)),
     ("served-tls", MEDIUM, served(distrust="certificate has expired")),
     ("database-tls", HIGH, on_database(is_encrypted=False)),
+    ("database-tls", HIGH, replace(chosen(database="mysql://u:p@db.example.org/name?tls=off"), database=None)),
+    ("database-tls", HIGH, replace(chosen(database="postgresql://db/name?sslmode=require"), database=None)),
     ("database-tls", MEDIUM, on_database(verifies_server=False)),
 ]
 
@@ -226,6 +228,15 @@ def test_a_formatter_that_lets_secrets_through_is_caught() -> None:
 
     said = list(Leaky().look(GOOD))
     assert [severity for severity, _, _ in said] == [HIGH, HIGH]
+
+
+@pytest.mark.parametrize("url", ["postgresql://127.0.0.1/name?tls=off", "mysql://db/name", "sqlite:///ullage.db"])
+def test_an_address_that_asks_for_no_less_than_it_should_has_no_fault(url: str) -> None:
+    assert worst("database-tls", replace(chosen(database=url), database=None)) is Severity.INFO
+
+
+def test_a_file_that_could_not_be_looked_at_is_named_and_no_fault() -> None:
+    assert worst("file-modes", with_file(is_seen=False, mode=0o666)) is Severity.INFO
 
 
 def test_a_file_without_secrets_may_be_read() -> None:

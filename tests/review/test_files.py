@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -34,8 +35,24 @@ def test_what_lies_beside_the_database_is_looked_at(file: Path) -> None:
     found = modes(file)
     connection.close()
     assert found["ullage.db"] == ("database", 0o600)
-    assert found["ullage.db-wal"] == ("copy of the database", 0o604)
+    assert found["ullage.db-wal"] == ("database", 0o604)
     assert found["ullage.db-shm"][1] == 0o600
+
+
+def test_a_file_that_this_user_may_not_look_at_is_named(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, stat = file.with_name("key.pem"), Path.stat
+
+    def refused(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path == key:
+            raise PermissionError
+        return stat(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", refused)  # root may look at everything
+    found = of_deployment(Settings(tls_key=str(key), tls_certificate=str(key)), None)
+    assert [(each.kind, each.is_seen) for each in found if each.path == str(key)] == [
+        ("key", False),
+        ("tls_certificate", False),
+    ]
 
 
 def test_copies_of_secrets_are_looked_at_and_encrypted_ones_are_not(file: Path) -> None:

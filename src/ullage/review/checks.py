@@ -196,6 +196,9 @@ class FileModes(Check):
 
     def _judged(self, each: FileFacts) -> Iterator[Saying]:
         what = f"The {each.kind} file {each.path}"
+        if not each.is_seen:
+            yield Severity.INFO, f"{what} was not looked at: this user may not.", ""
+            return
         remedy = "chmod 600, and 700 for its folder." if each.is_secret else "chmod go-w, for its folder too."
         is_reached, beside = each.folder_mode & 0o001, "but for the mode of its folder"
         if each.open_folders:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
 
 from ullage.review.check import NO_DATABASE, ROLE_REMEDY, Check, Saying
 from ullage.review.deployment import Deployment, is_loopback
@@ -58,7 +59,11 @@ class DatabasePassword(Check):
             yield Severity.INFO, "A SQLite file has no password.", ""
         elif database.takes_any_password:
             remedy = "Have the server ask for it: scram-sha-256 in pg_hba.conf; in MariaDB give the user one."
-            yield Severity.HIGH, f"The database lets in the role {database.role} with any password.", remedy
+            yield (
+                Severity.HIGH,
+                f"The database lets in the role {database.role} with any password, or with none.",
+                remedy,
+            )
         elif database.is_password_weak:
             seen = f"The password of the role {database.role} can be guessed: it is short, or a name."
             yield Severity.MEDIUM, seen, "Give it one of 24 random letters, in a file (database_file)."
@@ -138,7 +143,10 @@ class DatabaseEncryption(Check):
 
     def look(self, deployment: Deployment) -> Iterator[Saying]:
         database = deployment.database
-        if database is None:
+        if database is None and self._is_asked_for_plainly(deployment.settings.database):
+            seen = "The address or database_tls asks for a connection to the database that proves nothing."
+            yield Severity.HIGH, seen, "Leave database_tls at auto: see docs/operating/databases.md."
+        elif database is None:
             yield Severity.INFO, NO_DATABASE, ""
         elif not database.host or is_loopback(database.host):
             yield Severity.INFO, "The database is on this machine.", ""
@@ -150,3 +158,9 @@ class DatabaseEncryption(Check):
             yield Severity.MEDIUM, "The database server is not asked to prove who it is.", remedy
         else:
             yield Severity.INFO, "The connection to the database is encrypted, and the server verified.", ""
+
+    def _is_asked_for_plainly(self, url: str) -> bool:
+        address = urlsplit(url)
+        modes = {mode for name in ("tls", "sslmode") for mode in parse_qs(address.query).get(name, ())}
+        plain = modes & {"off", "require", "disable", "allow", "prefer"}
+        return bool(address.hostname) and not is_loopback(address.hostname or "") and bool(plain)

@@ -24,6 +24,8 @@ class FileFacts:
     owner: str = "root"
     open_folders: tuple[str, ...] = ()
     """Folders above it where everybody may put another in its place."""
+    is_seen: bool = True
+    """Whether this user may look at it; else the modes mean nothing."""
 
 
 @dataclass(frozen=True)

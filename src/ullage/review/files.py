@@ -37,9 +37,12 @@ def of_deployment(settings: Settings, config: Path | None) -> list[FileFacts]:
     named += [("program", Path(ullage.__file__)), ("program", Path(sys.executable))]
     if config is not None:
         (secret if _holds_secret(config) else named).append(("configuration", config))
-    found = [_facts(kind, path, is_secret=True) for kind, path in secret if path.is_file()]
-    found += [_facts(f"copy of the {kind}", each, is_secret=True) for kind, path in secret for each in _copies(path)]
-    return found + [_facts(kind, path, is_secret=False) for kind, path in named if path.is_file()]
+    found = [each for kind, path in secret for each in _seen(kind, path, is_secret=True)]
+    for kind, path in secret:
+        for each in _copies(path):
+            is_part = kind == "database" and each.name.startswith(f"{path.name}-")
+            found += _seen(kind if is_part else f"copy of the {kind}", each, is_secret=True)
+    return found + [each for kind, path in named for each in _seen(kind, path, is_secret=False)]
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -64,10 +67,12 @@ def filesystem(url: str, mounts: Path = Path("/proc/self/mounts")) -> str:
 
 def _copies(file: Path) -> Iterator[Path]:
     """Files beside one that hold the same, as far as their names and first bytes tell."""
-    if not file.parent.is_dir():
-        return
-    for each in islice(file.parent.iterdir(), BESIDE_MAX):
-        if each.name == file.name or each.name.endswith(ENCRYPTED_ENDINGS) or not each.is_file():
+    try:
+        beside = [each for each in islice(file.parent.iterdir(), BESIDE_MAX) if each.is_file()]
+    except OSError:
+        return  # there is no such folder, or this user may not look into it
+    for each in beside:
+        if each.name == file.name or each.name.endswith(ENCRYPTED_ENDINGS):
             continue
         is_named_so = each.name.lstrip(".").startswith(file.name)
         is_named_so |= each.name.startswith(file.stem) and each.name.endswith(COPY_ENDINGS)
@@ -93,6 +98,14 @@ def _holds_secret(config: Path) -> bool:
         for name, value in values.items()
         if name in OPTIONS and OPTIONS[name].is_secret
     )
+
+
+def _seen(kind: str, path: Path, *, is_secret: bool) -> list[FileFacts]:
+    """What is known of a file; nothing if it is not there."""
+    try:
+        return [_facts(kind, path, is_secret=is_secret)] if path.is_file() else []
+    except PermissionError:
+        return [FileFacts(kind, str(path), 0, 0, is_secret=is_secret, is_seen=False)]
 
 
 def _facts(kind: str, path: Path, *, is_secret: bool) -> FileFacts:

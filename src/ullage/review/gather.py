@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 import time
@@ -68,19 +69,21 @@ def deployment(settings: Settings, config: Path | None, url: str | None) -> Depl
 
 
 def _database(url: str) -> DatabaseFacts | None:
-    file = sqlite_file(url)
-    if file is not None and not file.is_file():
-        return None  # SQLite would make it
     try:
-        return facts(url)
+        return facts(url) if _may_be_there(url) else None
     except StorageTrouble:
         return None
 
 
-def _tokens(url: str) -> tuple[TokenFacts, ...] | None:
+def _may_be_there(url: str) -> bool:
+    """False for a file that is not there, or that this user cannot see: SQLite would make it."""
     file = sqlite_file(url)
-    if file is not None and not file.is_file():
-        return None  # SQLite would make it
+    return file is None or os.path.isfile(file)
+
+
+def _tokens(url: str) -> tuple[TokenFacts, ...] | None:
+    if not _may_be_there(url):
+        return None
     try:
         return tuple(
             TokenFacts(

@@ -55,7 +55,7 @@ class DatabaseFacts:
     excess: tuple[str, ...] = ()
     """What the role may do with rows and routines and does not need, in words."""
     takes_any_password: bool = False
-    """Whether the server lets the role in with a password that is not its own."""
+    """Whether the server lets the role in with a password that is not its own, or with none."""
     is_password_weak: bool = False
     """Whether the password can be guessed: it is short, or the name of the role or database."""
     limits_off: tuple[str, ...] = ()
@@ -162,10 +162,12 @@ def _mariadb(connection: Connection) -> dict[str, Any]:
 
 
 def _takes_any_password(url: URL) -> bool:
-    """Whether the server lets the role in with a password that is not its own, over TCP."""
+    """Whether the server, which has let the role in, would with another password or none; over TCP."""
     words = ("sslcert", "ssl_cert", "unix_socket", "host")
     if not url.host or url.host.startswith("/") or any(word in url.query for word in words):
         return False  # who asks may be found out without a password there
+    if not url.password and not url.drivername.startswith("postgresql"):
+        return True  # there is no file of passwords that could have held one
     wrong = url.set(password=f"not-{secrets.token_hex(16)}").difference_update_query(("password", "passwd"))
     try:
         with _looked_at(wrong.render_as_string(hide_password=False)) as store, store.looking() as connection:
