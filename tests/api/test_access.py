@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from access import CALLERS, EXAMPLE, NO, OWN, PROJECTS, TABLES, YES, Caller
 from conftest import Servers
+from ledger_rows import new_uuid
+from statements import recorded
 
 from api.client import CONSUMER, OTHER, UUID
 from api.good import GOOD
@@ -208,6 +211,25 @@ def test_what_stays_ones_own_may_be_claimed_moved_and_released(shared: App) -> N
     assert send(shared, MEMBER, "POST", "/allocations", {CONSUMER: claim("p", 2), NEW: claim("p")}).status == 204
     assert send(shared, MEMBER, "POST", "/reshaper", reshaped(CONSUMER, 3)).status == 204
     assert send(shared, MEMBER, "DELETE", f"/allocations/{CONSUMER}").status == 204
+
+
+def test_whose_many_consumers_are_is_one_question(shared: App) -> None:
+    claims = {CONSUMER: plain("p"), **{new_uuid(): plain("p") for _ in range(100)}}
+    said = MEMBER | {"openstack-api-version": "placement 1.13", "content-type": "application/json"}
+    with recorded(shared.service.store) as statements:
+        begun = shared.begin(Request("POST", b"/allocations", b"", said, json.dumps(claims).encode()))
+    assert isinstance(begun, Begun)
+    assert [text.partition(" ")[0] for text in statements if not text.startswith("BEGIN")] == ["SELECT"]
+
+
+def test_of_what_is_held_on_a_provider_only_ones_own_is_told(shared: App, tmp_path: Path) -> None:
+    policy = tmp_path / "narrow.yaml"
+    policy.write_text('"placement:resource_providers:allocations:list": "project_id:%(project_id)s"')
+    narrow = App(shared.service, replace(shared.settings, policy_file=str(policy)), ROUTES)
+    target = f"/resource_providers/{UUID}/allocations"
+    for who, seen in ((MEMBER, {CONSUMER}), ({"x-auth-token": "m:q"}, {OTHER}), ({"x-auth-token": "m:r"}, set())):
+        assert set(json.loads(send(narrow, who, "GET", target).body)["allocations"]) == seen
+    assert set(json.loads(send(shared, ADMIN, "GET", target).body)["allocations"]) == {CONSUMER, OTHER}
 
 
 def test_a_reshape_takes_nothing_from_another_projects_consumer(shared: App) -> None:

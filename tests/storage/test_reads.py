@@ -213,6 +213,12 @@ def test_what_several_providers_have_is_read_at_once(store: Store, connection: C
     assert reads.traits_of(connection, []) == {}
 
 
+def test_whose_several_consumers_are_is_read_at_once(connection: Connection) -> None:
+    found = reads.owners_of(connection, [FIRST, THIRD, new_uuid(), ROOT])
+    assert found == {FIRST: ("p", "u"), THIRD: ("p", "v")}
+    assert reads.owners_of(connection, []) == {}
+
+
 READS: dict[str, tuple[Callable[[Connection], object], int]] = {
     "provider": (lambda connection: reads.provider(connection, CHILD), 1),
     "inventories": (lambda connection: reads.provider_inventories(connection, CHILD), 2),
@@ -220,6 +226,7 @@ READS: dict[str, tuple[Callable[[Connection], object], int]] = {
     "aggregates": (lambda connection: reads.provider_aggregates(connection, CHILD), 2),
     "allocations of a provider": (lambda connection: reads.provider_allocations(connection, CHILD), 2),
     "allocations of a consumer": (lambda connection: reads.consumer_allocations(connection, FIRST), 2),
+    "owners": (lambda connection: reads.owners_of(connection, [FIRST, *(new_uuid() for _ in range(1000))]), 1),
     "no consumer": (lambda connection: reads.consumer_allocations(connection, ROOT), 1),
     "usages": (lambda connection: reads.usages(connection, "p", "u", NOT_SAID), 2),
     "resource classes": (reads.resource_classes, 1),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ullage.model.allocation import NOT_SAID, ConsumerAllocations, NotSaid, ProviderAllocations, TypeUsage
 from ullage.operations.service import Service
 from ullage.storage import reads
@@ -11,6 +13,12 @@ def of_consumer(service: Service, consumer_uuid: str) -> ConsumerAllocations | N
     """What a consumer holds, or None if it holds nothing."""
     with service.store.reading() as connection:
         return reads.consumer_allocations(connection, consumer_uuid)
+
+
+def owners(service: Service, consumer_uuids: Collection[str]) -> dict[str, tuple[str, str]]:
+    """(project, user) of those of the consumers that hold something."""
+    with service.store.reading() as connection:
+        return reads.owners_of(connection, consumer_uuids)
 
 
 def of_provider(service: Service, provider_uuid: str) -> ProviderAllocations:

@@ -105,6 +105,12 @@ def consumer_allocations(connection: Connection, consumer_uuid: str) -> Consumer
     return ConsumerAllocations(Consumer(*own), held, _newest(rows))
 
 
+def owners_of(connection: Connection, consumer_uuids: Collection[str]) -> dict[str, tuple[str, str]]:
+    """(project, user) of some consumers, by uuid; nothing of those that do not exist."""
+    rows = _rows_of(connection, _OWNERS_OF, consumer_uuids, tables.consumers)
+    return {uuid: (project, user) for uuid, project, user in rows}
+
+
 def resource_classes(connection: Connection) -> tuple[Label, ...]:
     """All classes: the standard ones in the catalogue's order, then the others in the order of their making."""
     table = tables.resource_classes
@@ -182,16 +188,18 @@ def _compiled(statement: Select[Any], database: str) -> Statement:
     return Statement(statement, DIALECTS[database])
 
 
-def _rows_of(connection: Connection, statement: Select[Any], provider_uuids: Collection[str]) -> Iterable[Any]:
-    """The rows of one of the statements about providers, for all of these."""
+def _rows_of(
+    connection: Connection, statement: Select[Any], uuids: Collection[str], table: Table = tables.providers
+) -> Iterable[Any]:
+    """The rows of one of the statements about providers, or another table that has uuids, for all of these."""
     database = connection.dialect.name
-    return ask(connection, DIALECTS[database], _compiled_list(statement, database), provider_uuids).rows()
+    return ask(connection, DIALECTS[database], _compiled_list(statement, table, database), uuids).rows()
 
 
 @cache
-def _compiled_list(statement: Select[Any], database: str) -> Statement:
+def _compiled_list(statement: Select[Any], table: Table, database: str) -> Statement:
     dialect = DIALECTS[database]
-    return Statement(statement.where(is_listed(tables.providers.c.uuid, dialect)), dialect)
+    return Statement(statement.where(is_listed(table.c.uuid, dialect)), dialect)
 
 
 def _gathered(rows: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
@@ -321,6 +329,12 @@ _CONSUMER = (
     .join(tables.users)
     .outerjoin(tables.consumer_types)
     .where(tables.consumers.c.uuid == bindparam("uuid"))
+)
+
+_OWNERS_OF = (
+    select(tables.consumers.c.uuid, tables.projects.c.external_id, tables.users.c.external_id)
+    .join_from(tables.consumers, tables.projects)
+    .join(tables.users)
 )
 
 _CONSUMER_ALLOCATIONS = (

@@ -54,7 +54,9 @@ def list_of_provider(call: Call) -> Response:
     """GET /resource_providers/{uuid}/allocations"""
     found = allocations.of_provider(call.service, paths.provider_uuid(call))
     if call.confinement is not None:
-        held = {uuid: each for uuid, each in found.allocations.items() if _seen(call, uuid) is not None}
+        owners = allocations.owners(call.service, found.allocations.keys())
+        own = {uuid for uuid, owner in owners.items() if call.confinement.permits(*owner)}
+        held = {uuid: each for uuid, each in found.allocations.items() if uuid in own}
         found = replace(found, allocations=held)
     return replies.provider_allocations(call, found)
 
@@ -85,14 +87,14 @@ def _owners_seen(call: Call, claims: Iterable[Claim]) -> OwnersSeen:
         return {}
     if not call.may_wait:
         raise WouldWait
-    seen = {}
+    consumers = set()
     for claim in claims:
         call.confinement.require(claim.project, claim.user)
-        found = allocations.of_consumer(call.service, claim.consumer_uuid)
-        if found is not None:
-            call.confinement.require(found.consumer.project, found.consumer.user)
-        seen[claim.consumer_uuid] = None if found is None else _owner(found)
-    return seen
+        consumers.add(claim.consumer_uuid)
+    owners = allocations.owners(call.service, consumers)
+    for owner in owners.values():
+        call.confinement.require(*owner)
+    return {uuid: owners.get(uuid) for uuid in consumers}
 
 
 def _owner(found: ConsumerAllocations) -> tuple[str, str]:
