@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,22 @@ def test_rules_that_let_in_more_are_found(file: Path, tmp_path: Path) -> None:
     assert "policy_file" in deployment(settings, None, None).policy_problem
     policy.unlink()
     assert "cannot be read" in deployment(settings, None, None).policy_problem
+
+
+def test_a_library_that_is_missing_too_old_or_too_new_is_found(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = metadata.version
+
+    def version(name: str) -> str:
+        if name.endswith("-not-there"):
+            raise metadata.PackageNotFoundError(name)
+        return {"granian": "1.0", "sqlalchemy": "99.0"}.get(name.lower()) or installed(name)
+
+    needed = [*(metadata.requires("ullage") or ()), "falcon-not-there>=1", 'more-not-there>=1; extra == "more"']
+    monkeypatch.setattr(metadata, "requires", lambda name: needed)
+    monkeypatch.setattr(metadata, "version", version)
+    found = deployment(Settings(database=f"sqlite:///{file}"), None, None)
+    misfits = {each.lower() for each in found.misfits}
+    assert misfits == {"granian 1.0", "sqlalchemy 99.0", "falcon-not-there is not installed"}
 
 
 def test_a_policy_file_that_others_can_write_is_caught(file: Path, tmp_path: Path) -> None:
