@@ -103,3 +103,32 @@ def test_who_ran_a_command_is_the_systems_to_say_and_not_the_environments(databa
     except KeyError:
         name = f"uid {os.geteuid()}"
     assert (entry["user"], entry["remote"]) == (name, f"ullage token on {socket.gethostname()}")
+
+
+def test_the_trail_is_archived_cut_and_verified_with_what_the_log_told(database: str, fleet_file: str) -> None:
+    at = ("--database", database)
+    said = ullage("load", fleet_file, *at).stderr
+    archived = [json.loads(line) for line in ullage("audit", "show", "--json", *at).stdout.splitlines()]
+    assert {(each["writer"], each["sequence"]) for each in archived} == {row[:2] for row in rows_of(database)}
+    cut = ullage("audit", "prune", "--before", "2100-01-01", *at)
+    assert (cut.returncode, cut.stdout) == (0, "Removed 2 rows of the audit trail, in 2 of its chains.\n")
+    verified = ullage("audit", "verify", *at, *heads(said + cut.stderr))
+    head = "{writer}:{sequence}:{hash}".format(**told(cut.stderr)[-1])
+    assert verified.returncode == 0
+    note, last = verified.stdout.splitlines()
+    assert re.fullmatch(rf"Note: 2 chains were cut by '\S+' at \S+\. The log must have told of it: {head}\.", note)
+    assert last == "The audit trail is whole."
+    assert "PruneTrail" in ullage("audit", "show", *at).stdout
+    early = ullage("audit", "prune", "--before", "2001-01-01", *at)
+    assert (early.returncode, early.stdout, early.stderr) == (0, "Nothing is that old.\n", "")
+
+
+def test_a_trail_that_is_not_whole_is_not_cut(database: str, fleet_file: str) -> None:
+    said = ullage("load", fleet_file, "--database", database).stderr
+    with sqlite3.connect(database.removeprefix("sqlite:///")) as connection:
+        connection.execute("UPDATE audit SET recorded_us = 1 WHERE sequence = 0")
+    connection.close()
+    cut = ullage("audit", "prune", "--before", "2100-01-01", "--database", database)
+    assert cut.returncode == 1
+    assert cut.stderr.startswith("ullage: The audit trail is not whole, so nothing was removed;")
+    assert len(rows_of(database)) == len(told(said))

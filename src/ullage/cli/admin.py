@@ -24,7 +24,7 @@ from ullage.model.token import ApiToken
 from ullage.operations.mirror import Mirror
 from ullage.settings import Settings, SettingsError
 from ullage.storage import check, reads, tokens
-from ullage.storage.audit import verify
+from ullage.storage.audit import prune, verify
 from ullage.storage.audit.chain import Detail
 from ullage.storage.audit.entries import Head, decoded
 from ullage.storage.audit.operator import running
@@ -88,10 +88,19 @@ def findings(url: str) -> tuple[list[str], list[str]]:
         return check.breaches(connection), check.notes(connection)
 
 
-def audit_faults(url: str, heads: Iterable[Head], unaudited: Sequence[int]) -> list[str]:
-    """Everything that shows that the audit trail is not whole, each a sentence; raises Trouble."""
+def audit_faults(url: str, heads: Iterable[Head], unaudited: Sequence[int]) -> tuple[list[str], list[str]]:
+    """Everything that shows that the audit trail is not whole, and what to look up in the log; raises Trouble."""
     with looked_into(url) as connection:
-        return verify.faults(connection, heads, unaudited)
+        return verify.judged(connection, heads, unaudited)
+
+
+def prune_audit(url: str, before_us: int, heads: Iterable[Head], unaudited: Sequence[int]) -> tuple[int, int]:
+    """How many rows of the trail were removed, of how many chains; raises Trouble."""
+    with looked_into(url):
+        pass  # there is a ledger
+    with opened(url) as store:
+        cuts = prune.prune(store, running("ullage audit prune"), before_us, heads, unaudited)
+    return sum(cut.sequence - cut.first + 1 for cut in cuts), len(cuts)
 
 
 def audit_entries(url: str, since_us: int, until_us: int | None) -> Iterator[Mapping[str, Any]]:

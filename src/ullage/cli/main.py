@@ -175,17 +175,21 @@ def upgrade_database(database: DatabaseOption = None) -> None:
     output.say("The database is up to date.")
 
 
+HeadOption = Annotated[
+    list[str] | None,
+    typer.Option("--head", metavar="WRITER:SEQUENCE:HASH", help="A row that the log told of; may be repeated."),
+]
+UnauditedOption = Annotated[
+    list[int] | None,
+    typer.Option("--unaudited", metavar="WRITER", help="A writer that is known to have kept no trail."),
+]
+
+
 @audit_app.command("verify")
 def verify_audit(
     database: DatabaseOption = None,
-    head: Annotated[
-        list[str] | None,
-        typer.Option("--head", metavar="WRITER:SEQUENCE:HASH", help="A row that the log told of; may be repeated."),
-    ] = None,
-    unaudited: Annotated[
-        list[int] | None,
-        typer.Option("--unaudited", metavar="WRITER", help="A writer that is known to have kept no trail."),
-    ] = None,
+    head: HeadOption = None,
+    unaudited: UnauditedOption = None,
 ) -> None:
     """Prove that nothing was taken from the audit trail, put into it or changed.
 
@@ -200,16 +204,42 @@ def verify_audit(
 
     heads = [trail.head(text) for text in head or ()]
     try:
-        faults = audit_faults(settings(database=database).database, heads, unaudited or ())
+        faults, notes = audit_faults(settings(database=database).database, heads, unaudited or ())
     except Trouble as trouble:
         output.complain(str(trouble))
         raise typer.Exit(NOT_CHECKED) from None
-    for sentence in faults:
+    for sentence in (*faults, *(f"Note: {note}" for note in notes)):
         output.say(sentence)
     if faults:
         output.complain(f"the audit trail is not whole: {len(faults)} fault{'s' if len(faults) > 1 else ''}")
         raise typer.Exit(FAILED)
     output.say("The audit trail is whole.")
+
+
+@audit_app.command("prune")
+def prune_audit(
+    before: Annotated[str, typer.Option("--before", metavar="TIME", help="Like 2026-01-31T12:00, UTC.")],
+    database: DatabaseOption = None,
+    head: HeadOption = None,
+    unaudited: UnauditedOption = None,
+) -> None:
+    """Remove the rows of the audit trail from before a time, so that what is left can still be verified.
+
+    Archive them before that. The trail and the log are told where each chain was cut. The newest row of each chain
+    stays. Nothing is removed if the trail is not whole. Needs a role that may delete rows of `audit`, which the
+    service's should not.
+
+    \b
+        ullage audit show --until 2026-01-31 --json --database sqlite:///ullage.db > trail-until-2026-01-31.json
+        ullage audit prune --before 2026-01-31 --database sqlite:///ullage.db
+    """
+    from ullage.cli.admin import prune_audit as prune
+
+    heads = [trail.head(text) for text in head or ()]
+    rows, chains = prune(settings(database=database).database, trail.time_us(before), heads, unaudited or ())
+    output.say(
+        f"Removed {rows} rows of the audit trail, in {chains} of its chains." if rows else "Nothing is that old."
+    )
 
 
 @audit_app.command("show")

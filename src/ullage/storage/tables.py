@@ -259,7 +259,7 @@ audit = _table(
     PrimaryKeyConstraint("writer", "sequence"),
     Index(None, "recorded_us"),
 )
-"""One row for each committed transaction; never changed or deleted. Outlives its writer."""
+"""One row for each committed transaction; never changed, deleted by `ullage audit prune` alone. Outlives its writer."""
 
 tokens = _table(
     "tokens",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,10 +12,10 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from ullage.model.origin import Origin
 from ullage.model.token import PREFIX, RANDOM_BYTES, ApiToken, digest
-from ullage.storage.audit.chain import Detail, Whole, write_alone
+from ullage.storage.audit.chain import Detail, Whole, write_by_itself
 from ullage.storage.audit.entries import Change
 from ullage.storage.audit.tokens_told import KIND, told
-from ullage.storage.tables import horizon, tokens, writers
+from ullage.storage.tables import horizon, tokens
 from ullage.storage.trouble import NotAllowed
 from ullage.storage.unit import Store, run
 
@@ -133,7 +132,4 @@ def _token(row: Any) -> ApiToken:
 
 
 def _write(connection: Connection, origin: Origin, now_us: int, command: str, change: Change) -> Whole:
-    host = socket.gethostname()[:200]
-    row = insert(writers).values(sequence=1, host=host, started_us=now_us, seen_us=now_us).returning(writers.c.id)
-    writer = int(connection.execute(row).scalar_one())
-    return write_alone(connection, writer, host, now_us, command, [change], origin)
+    return write_by_itself(connection, now_us, command, [change], origin)

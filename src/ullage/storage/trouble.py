@@ -24,6 +24,10 @@ class SchemaMissing(StorageTrouble):
     """The database has no schema, or an older one."""
 
 
+class NotWhole(StorageTrouble):
+    """The audit trail is not whole, which is to be looked into before anything else is done to it."""
+
+
 class SchemaTooNew(StorageTrouble):
     """The database was upgraded by a newer Ullage than this."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import socket
 from collections.abc import Iterable
 from enum import Enum, auto
 from functools import cache
@@ -124,12 +125,28 @@ def write_alone(
     command: str,
     changes: list[Change],
     origin: Origin = NOBODY,
+    heads: Iterable[Head] = (),
 ) -> Whole:
     """The chain of a writer that begins, changes this as its first transaction, and ends."""
     first = Chain.begin(connection, writer, name, now_us).first
-    last = _link(first.hash, writer, 1, now_us, [own_entry(command, changes, [], origin)])
+    last = _link(first.hash, writer, 1, now_us, [own_entry(command, changes, list(heads), origin)])
     connection.execute(insert(audit).values(last._asdict()))
     return Whole(first, last)
+
+
+def write_by_itself(
+    connection: Connection,
+    now_us: int,
+    command: str,
+    changes: list[Change],
+    origin: Origin,
+    heads: Iterable[Head] = (),
+) -> Whole:
+    """The same with a writer that is made for it."""
+    host = socket.gethostname()[:200]
+    row = insert(writers).values(sequence=1, host=host, started_us=now_us, seen_us=now_us).returning(writers.c.id)
+    writer = int(connection.execute(row).scalar_one())
+    return write_alone(connection, writer, host, now_us, command, changes, origin, heads)
 
 
 def _link(previous: str, writer: int, sequence: int, recorded_us: int, entries: Iterable[Entry]) -> Link:

@@ -16,6 +16,10 @@ Head = tuple[int, int, str]
 """Writer, sequence and hash of a row of some chain."""
 
 
+PRUNE = "PruneTrail"
+"""The command that cuts off the beginnings of chains; each of its changes tells where one was cut."""
+
+
 class Change(msgspec.Struct, frozen=True, gc=False):
     """One thing as it was (None: not there) and as it is (None: gone); of a provider, only what changed."""
 
