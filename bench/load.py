@@ -72,10 +72,13 @@ class Background:
 
 
 @contextmanager
-def background(url: str, script: str, clients: int, arguments: Sequence[str]) -> Iterator[Background]:
-    """Load a service beside what the block does, at the longest until it ends."""
+def background(
+    url: str, script: str, clients: int, arguments: Sequence[str], user: str = "admin"
+) -> Iterator[Background]:
+    """Load a service beside what the block does, at the longest until it ends; `user` is who asks."""
     command = _command(url, script, clients, ENDLESS_SECONDS, arguments, 1)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    asker = os.environ | {"BENCH_USER": user}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=asker) as process:
         try:
             yield Background(process)
         finally:

@@ -181,6 +181,25 @@ def _fresh() -> Iterator[Row]:
                 )
 
 
+def _hurting() -> Iterator[Row]:
+    """Honest clients beside one user who asks what takes longest; see `beside.QUESTIONS`."""
+    for workers in (1, 2):
+        yield Row(
+            f"hostile-workers-{workers}",
+            "hostile",
+            "Searches and claims together",
+            "hostile searches",
+            f"10,000 providers, limit 10, SQLite, {number_of(workers, 'worker')}, beside 16 hostile clients",
+            "hostile-10000",
+            "sqlite",
+            path=FLAT,
+            clients=16,
+            workers=workers,
+            has_reference=False,
+            seconds=90.0,
+        )
+
+
 def _setting_up() -> Iterator[Row]:
     section = "Setting up and loading"
     yield Row(
@@ -319,6 +338,7 @@ ROWS: tuple[Row, ...] = (
     *_claims(),
     *_together(),
     *_fresh(),
+    *_hurting(),
     *_setting_up(),
     *_starting(),
     *_asking(),

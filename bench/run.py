@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 
-from bench import claims, fresh, goals, identity, machine, questions, setting_up, starting
+from bench import beside, claims, fresh, goals, identity, machine, questions, setting_up, starting
 from bench.context import Context, Kind
 from bench.pace import Overdue, within
 from bench.results import Result
@@ -21,6 +21,7 @@ KINDS: dict[str, Kind] = {
     "searches": claims.searches,
     "lone": claims.lone,
     "fresh": fresh.fresh,
+    "hostile": beside.hostile,
     "set up": setting_up.set_up,
     "load": setting_up.load,
     "start": starting.start,

@@ -19,6 +19,8 @@ TRAITS = ["HW_CPU_X86_AVX2", "STORAGE_DISK_SSD"]
 ROOMY = {"VCPU": 10_000_000, "MEMORY_MB": 2**31 - 1, "DISK_GB": 100_000_000}
 FULL_OF_20 = 19
 """So many of 20 hosts have no VCPU left in a full fleet."""
+HURTING_TREES, HURTING_CHILDREN, HURTING_NODES = 300, 16, 40
+"""The trees that hostile questions are about: so many with so many children, and one with more."""
 POOL_HOSTS = 100
 """So many hosts share the disks of one provider."""
 
@@ -109,6 +111,16 @@ def wide(children: int) -> Fleet:
     return {"providers": [{"name": "root", "inventories": {"VCPU": 8}, "children": [child]}]}
 
 
+def hostile(count: int) -> Fleet:
+    """A flat fleet, and trees that make hostile questions hurt."""
+    fleet = flat(count)
+    child = {"name": "{parent}-{n}", "numbers": f"1-{HURTING_CHILDREN}", "inventories": {"VGPU": 4}}
+    many = {"name": "tree-{n}", "numbers": f"1-{HURTING_TREES}", "children": [child]}
+    node = {"name": "{parent}-{n}", "numbers": f"1-{HURTING_NODES}", "inventories": {"PGPU": 10}}
+    fleet["providers"] += [many, {"name": "wide", "children": [node]}]
+    return fleet
+
+
 def empty(_: int) -> Fleet:
     """Nothing."""
     return {"providers": []}
@@ -121,6 +133,7 @@ MAKERS: dict[str, Callable[[int], Fleet]] = {
     "sharing": sharing,
     "numa": numa,
     "wide": wide,
+    "hostile": hostile,
     "empty": empty,
 }
 
@@ -135,7 +148,9 @@ def provider_count(name: str) -> int:
     """How many providers a world has."""
     kind, _, text = name.partition("-")
     size = int(text)
-    return {"sharing": size + _pools(size), "numa": 7 * size, "wide": 1 + size}.get(kind, size)
+    hurting = HURTING_TREES * (1 + HURTING_CHILDREN) + 1 + HURTING_NODES
+    known = {"sharing": size + _pools(size), "numa": 7 * size, "wide": 1 + size, "hostile": size + hurting}
+    return known.get(kind, size)
 
 
 def host_uuids(count: int) -> list[str]:

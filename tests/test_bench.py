@@ -39,6 +39,7 @@ SHAPES = [
     *(f"spread {clients}" for clients in (1, 4, 16, 64)),
     "lone claim",
     "freshness",
+    "hostile searches",
     "multi-consumer",
     "provider set-up",
     "bulk load",

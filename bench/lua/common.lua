@@ -1,7 +1,8 @@
 -- What all scripts share. A thread's number must be a global variable of that thread: that is all thread:set can set.
 local count = 0
 local headers = {
-  ["X-Auth-Token"] = "admin",
+  ["X-Auth-Token"] = os.getenv("BENCH_USER") or "admin",
+  ["X-Roles"] = "admin",
   ["Content-Type"] = "application/json",
   ["OpenStack-API-Version"] = "placement 1.39",
 }

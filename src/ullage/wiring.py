@@ -20,7 +20,7 @@ def build_service(settings: Settings) -> Service:
     still divide itself."""
     # Every thread has a connection, or it would make one anew for each read; one more is for reading in advance.
     store = Store.open(settings.database, pool_size=settings.threads + 1)
-    searching = Turns()
+    searching = Turns(settings.threads // 2)
     committer = Committer(
         store,
         queue_max=settings.queue_max,

@@ -46,6 +46,13 @@ SHOWN = {
     "requests of one asker at a time (`asker_requests_at_once`)": (
         "api.test_askers.test_a_request_that_is_under_way_takes_its_place",
     ),
+    "searches of one asker that have begun and made way for others": (
+        "api.test_fair_turns.test_slow_searches_of_one_asker_keep_no_other_from_an_answer",
+        "operations.test_turns.test_an_askers_slow_searches_are_few_at_a_time_and_leave_room_for_other_askers",
+    ),
+    "whole requests, where half of them are searches of one asker that wait": (
+        "api.test_fair_turns.test_in_a_full_house_the_last_of_who_has_most_waiting_is_refused",
+    ),
     "writes that wait for the committer (`queue_max`)": (
         "storage.test_committer.test_a_full_queue_refuses_and_loses_nothing_that_it_took",
         "api.test_writes.test_what_speaks_against_a_write_is_the_reply",

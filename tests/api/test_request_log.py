@@ -13,6 +13,7 @@ import pytest
 
 from api.stand import ADMIN, JSON, an_app, ask
 from ullage.api import request_log
+from ullage.api.app import Waiting
 from ullage.api.http import Call, Identity, Request, Response, Route, Write
 from ullage.api.request_log import Visit
 from ullage.model.commands import EnsureTrait
@@ -77,6 +78,7 @@ def test_every_refused_write_is_told_with_who_and_the_id_of_the_answer(
     app = an_app([Route("PUT", "/traits/{name}", handler, "placement:traits:update")])
     request = Request("PUT", b"/traits/CUSTOM_A", b"", {**ADMIN}, remote_address="192.0.2.7")
     begun = app.begin(request)
+    assert not isinstance(begun, Waiting)
     response = begun if isinstance(begun, Response) else app.end(begun, refusal)
     assert response.status == status
     line = lines.records[-1].getMessage()

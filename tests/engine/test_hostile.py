@@ -17,6 +17,8 @@ SIZE = 0.05
 BUDGET = 20_000
 OVERSHOOT = 20_000
 """One step more may be begun: the judging of a group by everybody, or one anchor with all its choices."""
+PAUSE_AFTER, STEP = 200, 5_000
+"""In units: when others are given a chance, and what a single step may take at the most."""
 
 SLOTS = 40
 BYTES_OF_SLOT = 80
@@ -85,3 +87,28 @@ def test_ten_thousand_trees_that_are_one_provider_too_small_are_within_the_work_
     found = find(patch(Snapshot.empty(), delta), question.request(delta), effort=effort)
     assert (found.count, found.truncated) == (0, False)
     assert effort.done / SIZE < WORK_MAX / 4
+
+
+def pauses(question: Question) -> tuple[int, Effort]:
+    """How often a search gave others the chance to come between, and its work."""
+    delta = question.fleet(SIZE)
+    snapshot, request = patch(Snapshot.empty(), delta), question.request(delta)
+    chances: list[int] = []
+    effort = Effort(BUDGET, pause_after=PAUSE_AFTER)
+    effort.pause = lambda: chances.append(effort.done)
+    found = find(snapshot, request, effort=effort)
+    alone = Effort(BUDGET)
+    assert find(snapshot, request, effort=alone).count == found.count
+    assert alone.done == effort.done
+    return len(chances), effort
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.name)
+def test_a_hostile_question_gives_others_the_chance_to_come_between(question: Question) -> None:
+    chances, effort = pauses(question)
+    assert chances >= effort.done // STEP
+
+
+def test_what_finds_nothing_for_long_gives_it_too() -> None:
+    chances, effort = pauses(next(one for one in QUESTIONS if one.name.startswith("packing") and "trees" in one.name))
+    assert chances > effort.done // (2 * PAUSE_AFTER)

@@ -28,7 +28,7 @@ from ullage.api import negotiation, problems, request_log, uris, version_documen
 from ullage.api.askers import Allowance, Askers
 from ullage.api.auth import NotIdentified, schemes_for
 from ullage.api.cors import Cors
-from ullage.api.http import Call, Identity, Request, Response, Route, WouldWait, Write
+from ullage.api.http import Call, Identity, InTurn, Request, Response, Route, WouldWait, Write
 from ullage.api.policy import Confinement, Policy, own
 from ullage.api.policy_rules import OPEN
 from ullage.api.problems import Problem
@@ -58,6 +58,17 @@ class Begun:
     write: Write
 
 
+@dataclass(slots=True)
+class Waiting:
+    """A request that waits for its turn."""
+
+    call: Call
+    route: Route
+    visit: Visit
+    asker: str
+    work: Callable[[], Response]
+
+
 class App:
     """Answers requests; one for each process, called from many threads."""
 
@@ -76,25 +87,32 @@ class App:
         begun = self.begin(request)
         if isinstance(begun, Response):
             return begun
+        if isinstance(begun, Waiting):
+            with self.service.searching.taken(begun.asker):
+                return self.take_turn(begun)
         return self.end(begun, writing.run(self.service, begun.write.command, begun.call.origin))
 
-    def begin(self, request: Request, *, may_wait: bool = True) -> Response | Begun:
-        """The reply to a request, or what leads to it once its command is decided; raises nothing but WouldWait."""
+    def begin(self, request: Request, *, may_wait: bool = True) -> Response | Begun | Waiting:
+        """The reply to a request, or what leads to it once its command is decided, or it has its turn; raises nothing
+        but WouldWait."""
         visit = Visit()
-        answer = self._attempt(
+        answer: Response | Begun | Waiting = self._attempt(
             request, visit, lambda: self._cors.preflight(request) or self._answer(request, visit, may_wait)
         )
-        return answer if isinstance(answer, Begun) else self._finish(answer, request, visit)
+        return self._finish(answer, request, visit) if isinstance(answer, Response) else answer
 
     def end(self, begun: Begun, outcome: Outcome) -> Response:
         """The reply to a request whose command has come to this; never raises."""
-        request, visit = begun.call.request, begun.visit
-        answer = self._attempt(
-            request,
-            visit,
-            lambda: self._mended(begun.call, begun.route, visit, lambda: begun.write.reply(writing.result(outcome))),
-        )
-        return self._finish(answer, request, visit)
+        return self._ended(begun, lambda: begun.write.reply(writing.result(outcome)))
+
+    def take_turn(self, waiting: Waiting) -> Response:
+        """The reply to a request that has its turn; never raises."""
+        return self._ended(waiting, waiting.work)
+
+    def put_off(self, waiting: Waiting, problem: Problem) -> Response:
+        """The reply to a request that will not have its turn after all."""
+        request, visit = waiting.call.request, waiting.visit
+        return self._finish(self._problem_reply(problem, request, visit), request, visit)
 
     def abandon(self, begun: Begun) -> None:
         """A request will not be ended after all: whoever asked has gone."""
@@ -114,11 +132,17 @@ class App:
         visit = Visit()
         return self._finish(problems.reply(problem, request, visit.request_id, None), request, visit)
 
-    def _answer(self, request: Request, visit: Visit, may_wait: bool) -> Response | Begun:
+    def _ended(self, begun: Begun | Waiting, step: Callable[[], Response]) -> Response:
+        request, visit = begun.call.request, begun.visit
+        answer = self._attempt(request, visit, lambda: self._mended(begun.call, begun.route, visit, step))
+        return self._finish(answer, request, visit)
+
+    def _answer(self, request: Request, visit: Visit, may_wait: bool) -> Response | Begun | Waiting:
         path = uris.decode_path(request.raw_path)
         identity = ANONYMOUS if path in ("", "/") else self._identify(request, visit, may_wait)
         visit.identity = identity
-        self._admit(identity.user or f"@{request.remote_address}", visit)
+        asker = identity.user or f"@{request.remote_address}"
+        self._admit(asker, visit)
         visit.version = version = _version(request)
         _require_described_body(request)
         route, parameters = self._route(request.method, path)
@@ -133,6 +157,8 @@ class App:
             self.service, request, version, identity, parameters, query, may_wait, visit.request_id, confinement
         )
         answer = self._mended(call, route, visit, lambda: route.handler(call))
+        if isinstance(answer, InTurn):
+            return Waiting(call, route, visit, asker, answer.work)
         return Begun(call, route, visit, answer) if isinstance(answer, Write) else answer
 
     def _attempt(self, request: Request, visit: Visit, step: Callable[[], Response | T]) -> Response | T:

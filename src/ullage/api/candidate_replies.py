@@ -146,14 +146,17 @@ class _Templates(dict[Any, _Template]):
         return template
 
 
-def _texts(runs: Iterable[tuple[Form, Rows]], make: Callable[[Form], _Template]) -> Iterator[str]:
-    """Rows with commas between them, some at a time."""
+def _texts(
+    runs: Iterable[tuple[Form, Rows]], make: Callable[[Form], _Template], make_way: Callable[[], None]
+) -> Iterator[str]:
+    """Rows with commas between them, some at a time; others may come between."""
     templates = _Templates(make)
     comma = ""
     for form, rows in runs:
         template = templates[form]
         step = max(1, TEXT_SIZE // template.size)
         for start in range(0, len(rows), step):
+            make_way()
             yield comma + template.text(rows[start : start + step])
             comma = ","
 
@@ -189,9 +192,12 @@ def _kept_summary_template(
     return _Template(member.decode(), numbers_from=form.numbers_from)
 
 
-def candidates(call: Call, request: CandidateRequest, findings: Findings) -> Response:
+def candidates(
+    call: Call, request: CandidateRequest, findings: Findings, make_way: Callable[[], None] = lambda: None
+) -> Response:
     """Candidates with the summaries of their providers. Its time is now: it tells what could be had at this moment.
 
+    `make_way`: called again and again while it is written, so that others may come between.
     What is found is found before this is called, so nothing but a mistake of ours can go wrong while it is written.
     """
     shape, summarise = _CANDIDATE.at(call.version), _SUMMARY.at(call.version)
@@ -200,11 +206,12 @@ def candidates(call: Call, request: CandidateRequest, findings: Findings) -> Res
     asked = frozenset(name for group in request.groups for name in group.resources)
     texts = chain(
         ('{"allocation_requests":[',),
-        _texts(findings.candidates(), lambda form: _candidate_template(form, shape)),
+        _texts(findings.candidates(), lambda form: _candidate_template(form, shape), make_way),
         ('],"provider_summaries":{',),
         _texts(
             findings.summaries(),
             lambda form: _kept_summary_template(form.classes, form.traits, form.is_root, summarise, asked),
+            make_way,
         ),
         ("}}",),
     )

@@ -108,7 +108,14 @@ class Write:
     reply: Callable[[Result], Response]
 
 
-Handler = Callable[[Call], Response | Write]
+@dataclass(slots=True)
+class InTurn:
+    """What a handler answers that leaves what mostly computes to be done in turn, where it may make way for others."""
+
+    work: Callable[[], Response]
+
+
+Handler = Callable[[Call], Response | Write | InTurn]
 
 
 @dataclass(frozen=True, slots=True)

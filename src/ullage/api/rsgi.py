@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 from urllib.parse import quote
 
 from ullage.api import uris
-from ullage.api.app import App, Begun
+from ullage.api.app import App, Begun, Waiting
 from ullage.api.http import Request, Response, WouldWait
 from ullage.api.problems import Problem
 from ullage.api.replacement import Place
@@ -20,6 +20,8 @@ from ullage.api.writes import Writes
 from ullage.settings import Settings
 
 T = TypeVar("T")
+Rest = Begun | Stream | None
+"""What is left to do of a request: to wait for its command, or for the reader of its answer."""
 
 _PATH_SAFE = "/!$&'()*+,;=:@~"
 
@@ -94,6 +96,7 @@ class Entry:
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Called once, before the first request."""
         self._app = self._build()
+        self._turns = self._app.service.searching
         mail = Mail(loop)
         self._threads = Threads(loop, self._settings.threads, mail)
         if self._place is not None:
@@ -113,7 +116,9 @@ class Entry:
             _send(self._app.refuse(problem, request), exchange)
             return
         try:
-            if self._waiting >= self._settings.requests_max:
+            # With the house full, the last search of whoever has most of them waiting is refused in place of this.
+            limit = self._settings.requests_max
+            if self._waiting >= limit and not self._turns.drop(limit // 2):
                 _send(self._app.refuse(_too_many(), request), exchange)
                 return
             self._waiting += 1
@@ -130,10 +135,12 @@ class Entry:
         arrived = time.monotonic()
         run = _run_here if self._app.is_brief(request) else self._threads.run
         try:
-            may_wait = run is not _run_here
-            rest = await run(lambda: self._begun(request, exchange, arrived, may_wait=may_wait))
+            if run is _run_here:
+                rest = self._sent(self._app.begin(request, may_wait=False), request, exchange)
+            else:
+                rest = await self._threads.ask(lambda tell: self._begin(request, exchange, arrived, tell))
         except WouldWait:
-            rest = await self._threads.run(lambda: self._begun(request, exchange, arrived))
+            rest = await self._threads.ask(lambda tell: self._begin(request, exchange, arrived, tell))
         if isinstance(rest, Begun):
             begun = rest
             try:
@@ -143,26 +150,64 @@ class Entry:
                 raise
             rest = await run(lambda: self._sent(self._app.end(begun, outcome), request, exchange))
         if isinstance(rest, Stream):
-            await rest.flow(self._threads.run)
+            asker = rest.asker
+            await rest.flow(lambda task: self._in_turn(asker, task) if asker else self._threads.run(task))
 
-    def _begun(
-        self, request: Request, exchange: Exchange, arrived: float, *, may_wait: bool = True
-    ) -> Begun | Stream | None:
+    def _begin(self, request: Request, exchange: Exchange, arrived: float, tell: Callable[[Rest], None]) -> None:
         """Work on a request, unless it has waited so long for a thread that nobody may wait for it any more."""
-        if time.monotonic() - arrived > self._settings.queue_seconds_max:
-            return self._sent(self._app.refuse(_too_many(), request), request, exchange)
-        return self._sent(self._app.begin(request, may_wait=may_wait), request, exchange)
+        if self._is_too_late(arrived):
+            tell(self._sent(self._app.refuse(_too_many(), request), request, exchange))
+            return
+        answer = self._app.begin(request)
+        if not isinstance(answer, Waiting):
+            tell(self._sent(answer, request, exchange))
+            return
+        waiting = answer
 
-    def _sent(self, answer: Response | Begun, request: Request, exchange: Exchange) -> Begun | Stream | None:
+        def refuse() -> None:
+            tell(self._sent(self._app.put_off(waiting, _too_many()), request, exchange))
+
+        def work() -> None:
+            rest = None
+            try:
+                too_late = self._is_too_late(arrived)
+                turn = self._app.put_off(waiting, _too_many()) if too_late else self._app.take_turn(waiting)
+                rest = self._sent(turn, request, exchange, waiting.asker)
+            finally:
+                tell(rest)
+
+        self._turns.run(waiting.asker, work, self._threads.soon, refuse)
+
+    def _is_too_late(self, arrived: float) -> bool:
+        return time.monotonic() - arrived > self._settings.queue_seconds_max
+
+    def _in_turn(self, asker: str, task: Callable[[], None]) -> asyncio.Future[None]:
+        """Have a part of a large answer made when its asker's turn comes."""
+
+        def ask(tell: Callable[[None], None]) -> None:
+            def work() -> None:
+                try:
+                    task()
+                finally:
+                    tell(None)
+
+            self._turns.run(asker, work, self._threads.soon)
+
+        return self._threads.ask(ask)
+
+    def _sent(self, answer: Response | Begun | Waiting, request: Request, exchange: Exchange, asker: str = "") -> Rest:
         """Send a reply; gives back what is none yet, and what is to flow after its beginning."""
         if isinstance(answer, Begun):
             return answer
+        if isinstance(answer, Waiting):
+            raise TypeError("a brief route may not wait for a turn")
         if self._place is not None and self._place.is_leaving():
             answer.headers.append(("connection", "close"))
         if answer.chunks is not None:
             status, headers = answer.status, _all_headers(answer)
             stream = self._streams.open(answer.chunks, lambda file: exchange.response_file(status, headers, file))
             if stream is not None:
+                stream.asker = asker
                 return stream
             answer = self._app.refuse(_too_many(), request)
         _send(answer, exchange)

@@ -60,6 +60,8 @@ class Stream:
         self._left = memoryview(b"")
         self._written = 0
         self._is_over = False
+        self.asker = ""
+        """In whose turns its parts are made, if in any."""
         self._lock = threading.Lock()
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)

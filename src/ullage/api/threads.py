@@ -7,10 +7,15 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+_Task = tuple[Callable[[Callable[[Any], None]], None], asyncio.Future[Any] | None]
+"""A task, and the future of its result, if anybody waits for that."""
 
 LOG = logging.getLogger(__name__)
 
@@ -44,29 +49,54 @@ class Mail:
 
 
 class Threads:
-    """Runs tasks in `count` threads, first come, first served."""
+    """Runs tasks in `count` threads, first come, first served, but for those that are wanted soon."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, count: int, mail: Mail | None = None) -> None:
         self._loop = loop
         self._mail = mail or Mail(loop)
-        self._tasks: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]]] = SimpleQueue()
+        self._tasks: deque[_Task] = deque()
+        self._ahead: deque[_Task] = deque()
+        self._there: SimpleQueue[None] = SimpleQueue()
+        """One for each task that is in a deque."""
         for number in range(count):
             # Nothing depends on how a thread ends, so none may keep a stopping process alive.
             threading.Thread(target=self._work, name=f"request-{number}", daemon=True).start()
 
     def run(self, task: Callable[[], T]) -> asyncio.Future[T | None]:
         """Have a task done; to be called and awaited in the event loop, which gets None from a task that fails."""
+        return self.ask(lambda tell: tell(task()))
+
+    def ask(self, task: Callable[[Callable[[T], None]], None]) -> asyncio.Future[T | None]:
+        """The same for a task that tells its result, from whichever thread: it may have left the work to another."""
         future: asyncio.Future[T | None] = self._loop.create_future()
-        self._tasks.put((task, future))
+        self._tasks.append((task, future))
+        self._there.put(None)
         return future
+
+    def soon(self, task: Callable[[], None]) -> None:
+        """Have a task done ahead of all that wait, by the next thread that is free; from any thread."""
+        self._ahead.append((lambda _: task(), None))
+        self._there.put(None)
 
     def _work(self) -> None:
         while True:
-            task, future = self._tasks.get()
-            result = None
+            self._there.get()
+            task, future = self._next()
             try:
-                result = task()
+                task(partial(self._mail.send, future) if future is not None else _tell_nobody)
             except Exception:  # the thread is needed for the tasks to come
                 LOG.exception("a task failed")
-            self._mail.send(future, result)
-            del task, future, result  # an idle thread keeps nothing of a request alive
+                if future is not None:
+                    self._mail.send(future, None)
+            del task, future  # an idle thread keeps nothing of a request alive
+
+    def _next(self) -> _Task:
+        """One task, no more: one that takes long may hold up no other. There is one for each that was said to be."""
+        while True:
+            for waiting in (self._ahead, self._tasks):
+                with suppress(IndexError):
+                    return waiting.popleft()
+
+
+def _tell_nobody(_: object) -> None:
+    pass

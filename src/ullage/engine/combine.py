@@ -64,7 +64,7 @@ class Walk:
         choices, self._tops = (
             (anchor.choices, [frozenset()] * len(rules.subtrees))
             if self._is_unaffordable
-            else _struck_out(rules, anchor, lineage)
+            else _struck_out(rules, anchor, lineage, effort)
         )
         self.is_hopeless = not all(choices)
         """Whether some slot has no choice left, before any was tried."""
@@ -78,6 +78,7 @@ class Walk:
         self._depths = sorted(range(count), key=lambda depth: self._seats[depth].slot)
         """By slot, where it is in the order of the walk."""
         self._tries = VISIT + self._width // 2
+        self._pause_at = effort.pause_after
         self._try_costs = len(rules.subtrees) // 4
         """What judging a choice by trees counts for, besides the look at it."""
         self._next = [0] * count
@@ -338,11 +339,15 @@ class Walk:
 
     def _is_exhausted(self) -> bool:
         tries = self._tries + self._lineage.steps // 4
+        if tries >= self._pause_at:
+            self._pause_at = tries + self._effort.pause_after
+            self._effort.make_way()
         return tries > FRUITLESS_AT_ANCHOR_MAX + 10 * self._width or tries > self._effort.left
 
     def _flush(self) -> None:
         self._effort.spend(self._tries + self._lineage.steps // 4)
         self._tries = self._lineage.steps = 0
+        self._pause_at = self._effort.pause_after
 
     def _can_complete(self, depth: int) -> bool:
         """Whether the slots from a depth on can be filled as far as seats alone go: necessary, not sufficient."""
@@ -381,12 +386,13 @@ class Walk:
 
 
 def _struck_out(
-    rules: Rules, anchor: Anchor, lineage: Lineage
+    rules: Rules, anchor: Anchor, lineage: Lineage, effort: Effort
 ) -> tuple[tuple[tuple[int, ...], ...], list[frozenset[int]]]:
     """The choices without those that can be part of no subtree they must be in, and the tops of each subtree."""
     choices = list(anchor.choices)
     tops = []
     for slots in rules.subtrees:
+        effort.make_way()
         kept, top = in_one_subtree(lineage, [choices[slot] for slot in slots])
         tops.append(top)
         for slot, some in zip(slots, kept, strict=True):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 WORK_MAX = 1_500_000
 """What a search may do, found or not: less than a second at the worst. A unit is a look at one choice, about half a
@@ -28,6 +29,8 @@ ROWS_PER_UNIT = 2048
 """So many providers are judged by one condition in the time of one try, since that is done by columns."""
 MEMBERS_PER_UNIT = 512
 """So many members of one trait or aggregate are marked in that time."""
+PAUSE_AFTER = 2_000
+"""Units between two chances to make way: a millisecond."""
 SHARING_PER_UNIT = 2
 """So many sharing providers are listed by an aggregate of theirs in that time."""
 
@@ -47,6 +50,13 @@ class Effort:
     """Something was given up."""
     done: int = 0
     """All that was done."""
+    pause: Callable[[], None] | None = None
+    """Called between two steps after every so many units: whoever computes may make way there for somebody else."""
+    pause_after: int = PAUSE_AFTER
+    _pause_at: int = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._pause_at = self.pause_after
 
     @property
     def is_spent(self) -> bool:
@@ -56,6 +66,14 @@ class Effort:
         """Count work that was done."""
         self.done += work
         self.left -= work
+        if self.done >= self._pause_at:
+            self.make_way()
+
+    def make_way(self) -> None:
+        """Give whoever waits the chance to come between."""
+        self._pause_at = self.done + self.pause_after
+        if self.pause is not None:
+            self.pause()
 
     def judge(self, providers: int, labels: int, conditions: int) -> None:
         """Count the judging of all providers by some conditions, and by some traits and aggregates."""

@@ -27,7 +27,9 @@ def find(service: Service, request: CandidateRequest, arrival: CatchUp | None = 
     options = service.search_options
     seed = secrets.randbits(SEED_BITS) if options.randomise else request.seed
     asked = replace(request, strategy=options.strategy, seed=seed)
-    findings = search.find(service.mirror.fresh(arrival), asked, options.candidates_max, Effort(options.work_max))
+    effort = Effort(options.work_max)
+    effort.pause = service.searching.make_way
+    findings = search.find(service.mirror.fresh(arrival), asked, options.candidates_max, effort)
     if findings.truncated:
         logger.warning("a search was cut short at %d candidates", findings.count)
     return findings

@@ -34,7 +34,7 @@ class Service:
     mirror: Mirror
     search_options: SearchOptions = SearchOptions()
     searching: Turns = field(default_factory=Turns)
-    """At searching, the writing of a short answer included."""
+    """At searching, the writing of the answer included."""
     incomplete_consumer_project: str = "00000000-0000-0000-0000-000000000000"
     incomplete_consumer_user: str = "00000000-0000-0000-0000-000000000000"
     """Who owns allocations written by clients that name no owner (before 1.8)."""

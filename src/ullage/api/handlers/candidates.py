@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from ullage.api import candidate_replies, queries
 from ullage.api.handlers.questions import in_resources
-from ullage.api.http import Call, Response
+from ullage.api.http import Call, InTurn, Response
 from ullage.model.errors import BadInput
 from ullage.model.request import CandidateRequest
 from ullage.operations import candidates
 
 
-def find(call: Call) -> Response:
+def find(call: Call) -> InTurn:
     """GET /allocation_candidates"""
     request = queries.candidates(call.query, call.version)
     arrival = call.service.mirror.arrive()
-    with call.service.searching.taken():
+
+    def search() -> Response:
         with in_resources():
             findings = candidates.find(call.service, request, arrival)
         if findings.gave_up:
             raise too_much_work(request)
-        return candidate_replies.candidates(call, request, findings)
+        return candidate_replies.candidates(call, request, findings, call.service.searching.make_way)
+
+    return InTurn(search)
 
 
 def too_much_work(request: CandidateRequest) -> BadInput:
