@@ -305,3 +305,15 @@ def test_nobody_stands_aside_for_a_slow_one_or_for_one_that_made_way_or_for_nobo
     stage.turns.stand_aside()
     first.ends()
     assert stage.is_over()
+
+
+def test_the_rest_of_an_answer_comes_before_other_searches_of_its_asker(stage: Stage) -> None:
+    first = stage.first("a")
+    waiting = stage.more("aa")
+    rest = Search(stage, "a")
+    stage.turns.run("a", rest.work, stage.launch)
+    first.ends()
+    for each in (rest, *waiting):
+        assert stage.next() is each
+        each.ends()
+    assert stage.is_over()

@@ -120,7 +120,8 @@ class Turns:
     ) -> None:
         """Have work done in turn: at once if nobody is inside, else later, and then this returns at once.
 
-        What is done later is done in a thread that has done with its own, or in one that `launch` finds.
+        What is done later is done in a thread that has done with its own, or in one that `launch` finds. What cannot be
+        refused belongs to something that was begun, and comes before all else of its asker that has not.
         """
         turn = Turn(asker, work, launch, refuse)
         if self._enter(turn):
@@ -146,7 +147,10 @@ class Turns:
             if self._inside is None:
                 self._let_in(turn, who)
                 return True
-            who.new.append(turn)
+            if turn.work is not None and turn.refuse is None:
+                who.new.appendleft(turn)
+            else:
+                who.new.append(turn)
             self._waiting += 1
             return False
 
