@@ -60,6 +60,10 @@ class Auditor:
         given = getattr(command, "generation", NOT_SAID)
         if given is not NOT_SAID and given != generations[command.provider_uuid]:  # type: ignore[union-attr] # so named
             raise Breach(f"law 5: a stale generation was accepted: {command}")
+        for consumer, owner in getattr(command, "owners_seen", {}).items():
+            row = self.state.consumers.get(consumer)
+            if owner != (row and row[1:3]):
+                raise Breach(f"{consumer} is not any more whose it was when the asker was let at it: {command}")
         self._take(command)
         for uuid, generation in generations.items():
             if uuid in self.state.providers and self.state.providers[uuid][1] < generation:

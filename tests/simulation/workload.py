@@ -116,13 +116,24 @@ class Workload:
         count = self.random.choice((1, 1, 1, 2, 3))
         return tuple(self._claim(state, consumer) for consumer in self.random.sample(CONSUMERS, count))
 
+    def _owners_seen(self, state: State, claims: tuple[Claim, ...]) -> c.OwnersSeen:
+        """What an asker who is held to a project has seen; others do not look."""
+        return self._owners_of(state, [claim.consumer_uuid for claim in claims]) if self._chance(20) else {}
+
+    def _owners_of(self, state: State, consumers: Sequence[str]) -> c.OwnersSeen:
+        found = {uuid: state.consumers.get(uuid) for uuid in consumers}
+        changed = ("p3", "u1") if self._chance(20) else None
+        return {uuid: changed or (row and (row[1], row[2])) for uuid, row in found.items()}
+
     # Commands
 
     def _replace(self, state: State) -> c.Command:
-        return c.ReplaceAllocations(self._claims(state))
+        claims = self._claims(state)
+        return c.ReplaceAllocations(claims, self._owners_seen(state, claims))
 
     def _release(self, state: State) -> c.Command:
-        return c.ReleaseConsumer(self.random.choice(CONSUMERS))
+        consumer = self.random.choice(CONSUMERS)
+        return c.ReleaseConsumer(consumer, self._owners_of(state, [consumer]) if self._chance(20) else {})
 
     def _create_provider(self, state: State) -> c.Command:
         parent = self._provider(state) if self._chance(50) else None
@@ -195,7 +206,8 @@ class Workload:
         inventories = {
             uuid: c.NewInventories(self._generation(state, uuid), self._kept_and_new(state, uuid)) for uuid in chosen
         }
-        return c.Reshape(inventories, self._claims(state) if self._chance(60) else ())
+        claims = self._claims(state) if self._chance(60) else ()
+        return c.Reshape(inventories, claims, self._owners_seen(state, claims))
 
     def _kept_and_new(self, state: State, uuid: str) -> dict[str, Inventory]:
         """New inventories, mostly beside those that are there: what is used could not go."""
