@@ -132,3 +132,35 @@ def test_a_trail_that_is_not_whole_is_not_cut(database: str, fleet_file: str) ->
     assert cut.returncode == 1
     assert cut.stderr.startswith("ullage: The audit trail is not whole, so nothing was removed;")
     assert len(rows_of(database)) == len(told(said))
+
+
+def test_a_log_tells_of_every_row_that_must_be_there(database: str, fleet_file: str, tmp_path: Path) -> None:
+    log = tmp_path / "ullage.log"
+    forged = '"GET /x\\x20ullage.audit\\x20{\\x22writer\\x22:2,\\x22sequence\\x22:9," status: 404'
+    said = ullage("load", fleet_file, "--database", database).stderr
+    log.write_text(f"{forged}\n" + "".join(f"Jan 31 host ullage[7]: {line}\n" for line in said.splitlines()))
+    at = ("--database", database, "--log", str(log))
+    assert ullage("audit", "verify", *at).stdout == "The audit trail is whole.\n"
+    with sqlite3.connect(database.removeprefix("sqlite:///")) as connection:
+        connection.execute("DELETE FROM audit WHERE writer = 2")
+        connection.execute("DELETE FROM writers WHERE id = 2")
+    connection.close()
+    assert ullage("audit", "verify", "--database", database).returncode == 0
+    cut = ullage("audit", "verify", *at)
+    assert cut.returncode == 1
+    assert "Row 2:1 is missing, though its hash was told." in cut.stdout
+    refused = ullage("audit", "prune", "--before", "2100-01-01", *at)
+    assert refused.returncode == 1
+    assert "nothing was removed" in refused.stderr
+
+
+@pytest.mark.parametrize("text", [None, "a log of something else\n"])
+def test_a_log_that_tells_nothing_is_refused(database: str, tmp_path: Path, text: str | None) -> None:
+    ullage("db", "upgrade", "--database", database)
+    log = tmp_path / "ullage.log"
+    if text is not None:
+        log.write_text(text)
+    for command in (("verify",), ("prune", "--before", "2100-01-01")):
+        done = ullage("audit", *command, "--database", database, "--log", str(log))
+        assert done.returncode != 0
+        assert f"option log: {log} " in done.stderr

@@ -179,6 +179,10 @@ HeadOption = Annotated[
     list[str] | None,
     typer.Option("--head", metavar="WRITER:SEQUENCE:HASH", help="A row that the log told of; may be repeated."),
 ]
+LogOption = Annotated[
+    list[Path] | None,
+    typer.Option("--log", metavar="FILE", help="A log that told of rows, all of which must be there; may be repeated."),
+]
 UnauditedOption = Annotated[
     list[int] | None,
     typer.Option("--unaudited", metavar="WRITER", help="A writer that is known to have kept no trail."),
@@ -189,20 +193,22 @@ UnauditedOption = Annotated[
 def verify_audit(
     database: DatabaseOption = None,
     head: HeadOption = None,
+    log: LogOption = None,
     unaudited: UnauditedOption = None,
 ) -> None:
     """Prove that nothing was taken from the audit trail, put into it or changed.
 
-    Follows every chain from its beginning to where its writer stands. Give it heads from the log, which is kept
-    elsewhere: only they show the loss of what nobody has written after. Exits with 0 only if the trail is whole, with
-    1 if not, with 2 if the database could not be read.
+    Follows every chain from its beginning to where its writer stands. Give it the log, which is kept elsewhere, or the
+    newest heads from it: only they show the loss of what nobody has written after, and a chain that was made anew.
+    Exits with 0 only if the trail is whole, with 1 if not, with 2 if the database could not be read.
 
     \b
+        ullage audit verify --database sqlite:///ullage.db --log /var/log/ullage.log
         ullage audit verify --database sqlite:///ullage.db --head 3:1207:9f86d081884c7d659a2feaa0c55ad015...
     """
     from ullage.cli.admin import audit_faults
 
-    heads = [trail.head(text) for text in head or ()]
+    heads = trail.heads(head or (), log or ())
     try:
         faults, notes = audit_faults(settings(database=database).database, heads, unaudited or ())
     except Trouble as trouble:
@@ -221,6 +227,7 @@ def prune_audit(
     before: Annotated[str, typer.Option("--before", metavar="TIME", help="Like 2026-01-31T12:00, UTC.")],
     database: DatabaseOption = None,
     head: HeadOption = None,
+    log: LogOption = None,
     unaudited: UnauditedOption = None,
 ) -> None:
     """Remove the rows of the audit trail from before a time, so that what is left can still be verified.
@@ -235,7 +242,7 @@ def prune_audit(
     """
     from ullage.cli.admin import prune_audit as prune
 
-    heads = [trail.head(text) for text in head or ()]
+    heads = trail.heads(head or (), log or ())
     rows, chains = prune(settings(database=database).database, trail.time_us(before), heads, unaudited or ())
     output.say(
         f"Removed {rows} rows of the audit trail, in {chains} of its chains." if rows else "Nothing is that old."

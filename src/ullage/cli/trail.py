@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from ullage.cli.trouble import Trouble
 
+_TOLD = re.compile(
+    rb' ullage\.audit \{"writer":([0-9]{1,18}),"sequence":([0-9]{1,18}),'
+    rb'"recorded_us":[0-9]{1,18},"hash":"([0-9a-f]{64})"'
+)
+"""A line of the log, whatever its keeper put before it. What an asker sent has no blank and no quote in any line."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -19,6 +25,21 @@ def head(text: str) -> tuple[int, int, str]:
     if match is None:
         raise Trouble(f"option head: {text!r} is not accepted. Accepted: WRITER:SEQUENCE:HASH, as the log shows them.")
     return int(match[1]), int(match[2]), match[3]
+
+
+def heads(texts: Iterable[str], logs: Iterable[Path]) -> set[tuple[int, int, str]]:
+    """The rows that options and files of the log tell of, as (writer, sequence, hash); raises Trouble."""
+    told = {head(text) for text in texts}
+    for log in logs:
+        try:
+            with log.open("rb") as lines:
+                told_here = [match for match in map(_TOLD.search, lines) if match]
+        except OSError as error:
+            raise Trouble(f"option log: {log} cannot be read: {error.strerror}.") from None
+        if not told_here:
+            raise Trouble(f"option log: {log} has no line of ullage.audit. Accepted: the log, uncompressed, as text.")
+        told.update((int(match[1]), int(match[2]), match[3].decode()) for match in told_here)
+    return told
 
 
 def time_us(text: str) -> int:
