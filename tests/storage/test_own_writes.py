@@ -32,10 +32,11 @@ from ullage.storage import own_writes as module
 from ullage.storage.book import Keys
 from ullage.storage.committer import Committer
 from ullage.storage.feed import Marks
-from ullage.storage.own_writes import OwnWrites, uses_of
+from ullage.storage.own_writes import OwnWrites
 from ullage.storage.trouble import CommitUnknown
 from ullage.storage.unit import Store
 from ullage.storage.writers import Stamp, retire
+from ullage.storage.writes.uses import uses_of
 
 A, B = uuid_of("a"), uuid_of("b")
 TEN = {"VCPU": Inventory(10), "DISK_GB": Inventory(10)}
@@ -221,6 +222,6 @@ def test_only_what_is_wholly_known_is_given() -> None:
 
 def test_a_book_that_stamps_providers_beyond_its_changes_is_read() -> None:
     book = Book()
-    assert uses_of(book, Keys(), 1) == Uses()
+    assert uses_of(book, Keys(), 1, (), ()) == Uses()
     book.stamped.add(A)
-    assert uses_of(book, Keys(), 1) is None
+    assert uses_of(book, Keys(), 1, (), ()) is None

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from ullage.engine.uses import Uses
 from ullage.ledger.book import Book, Draft
 from ullage.ledger.decide import decide
 from ullage.ledger.needs import Needs
@@ -19,7 +18,7 @@ from ullage.storage.audit.entries import Entry, changes_of, entry
 from ullage.storage.book import read_book
 from ullage.storage.dialects import Dialect
 from ullage.storage.find import find, named_by, owners_of
-from ullage.storage.own_writes import OwnWrites, uses_of
+from ullage.storage.own_writes import OwnWrites
 from ullage.storage.trouble import Outdated
 from ullage.storage.waiting import Outcome, Waiter
 from ullage.storage.writers import Stamp, Writer
@@ -63,12 +62,12 @@ class Batch:
         Raises Settled if there is nothing to commit: nothing changed, or an earlier attempt was committed although it
         did not look so. Raises Outdated or WriterGone if it has to be executed again.
         """
-        stamp, outcomes, transaction, uses = self._settle(connection, writer, now_us)
+        stamp, outcomes, transaction = self._settle(connection, writer, now_us)
         if transaction is None:
             raise Settled(outcomes)
         transaction.confirm()
         self.stamp, self.outcomes = stamp, outcomes
-        self.own_writes.note(stamp, uses)
+        self.own_writes.note(stamp, transaction.uses)
         return outcomes
 
     def is_overtaken(self, error: DBAPIError) -> bool:
@@ -77,7 +76,7 @@ class Batch:
 
     def _settle(
         self, connection: Connection, writer: Writer, now_us: int
-    ) -> tuple[Stamp, list[Outcome], Transaction | None, Uses | None]:
+    ) -> tuple[Stamp, list[Outcome], Transaction | None]:
         advanced = writer.advance(connection, self.dialect, now_us)
         needs = self._needs()
         found = find(connection, self.dialect, named_by(needs, owners_of(waiter.command for waiter in self.waiters)))
@@ -94,7 +93,7 @@ class Batch:
             # commands that undid each other have changed nothing, but have been there
             written = written or Transaction(connection, self.dialect, keys, stamp.writer, stamp.sequence, now_us)
             self.link = writer.chain.extend(connection, self.dialect, stamp.sequence, now_us, entries)
-        return stamp, outcomes, written, uses_of(book, keys, now_us)
+        return stamp, outcomes, written
 
     def _look_up(self, stamp: Stamp) -> None:
         """Learn what became of the attempt before; raises Settled unless it is sure that it had no effect."""

@@ -15,11 +15,8 @@ import os
 import threading
 
 from ullage.engine.uses import Uses
-from ullage.ledger.book import Book
-from ullage.storage.book import Keys
 from ullage.storage.feed import Marks
 from ullage.storage.writers import Stamp
-from ullage.storage.writes import inventories
 
 TRANSACTIONS_MAX = 64
 VALUES_MAX = 1_000
@@ -66,21 +63,3 @@ class OwnWrites:
         self._process = os.getpid()
         self._writer = writer
         self._noted: dict[int, Uses | None] = {}
-
-
-def uses_of(book: Book, keys: Keys, now_us: int) -> Uses | None:
-    """What search sees of a Book that was written at this time; None if that is more than how much is used."""
-    labels = (book.resource_classes, book.traits, book.provider_names, book.provider_traits, book.provider_aggregates)
-    if book.stamped or book.renamed_classes or any(table.changes() for table in labels):
-        return None
-    providers: dict[int, tuple[int, int]] = {}
-    for _, before, after in book.providers.changes():
-        if before is None or after is None or before._replace(generation=after.generation) != after:
-            return None
-        providers[keys.providers[after.uuid]] = (after.generation, now_us)
-    used: dict[tuple[int, int], int] = {}
-    for (uuid, name), was, now in inventories.changes_of(book):
-        if was is None or now is None or was.inventory != now.inventory:
-            return None
-        used[keys.providers[uuid], keys.resource_classes[name]] = now.used
-    return Uses(providers, used)

@@ -14,6 +14,7 @@ from ullage.storage.book import Keys
 from ullage.storage.dialects import Dialect
 from ullage.storage.writes import consumers, inventories, labels, links, providers
 from ullage.storage.writes.transaction import Transaction
+from ullage.storage.writes.uses import uses_of
 
 
 def apply(
@@ -27,9 +28,10 @@ def apply(
     """
     if not book.stamped and not any(table.changes() for table in book.tables()):
         return None
-    transaction = Transaction(connection, dialect, keys, writer, sequence, now_us)
     consumer_changes, holding_changes = book.consumers.changes(), consumers.holding_changes(book)
     provider_changes, inventory_changes = book.providers.changes(), inventories.changes_of(book)
+    uses = uses_of(book, keys, now_us, provider_changes, inventory_changes)
+    transaction = Transaction(connection, dialect, keys, writer, sequence, now_us, uses)
 
     labels.create(transaction, book)
     consumers.delete(transaction, consumer_changes, holding_changes)
