@@ -30,6 +30,11 @@ class Memory:
     wrong: list[str] = field(default_factory=list)
     """Answers that nothing explains."""
 
+    @property
+    def answered(self) -> int:
+        """Refusals are answers, too: what is unsure is held for good, so that there may be no room in the end."""
+        return self.acknowledged + self.refused
+
 
 class Client(threading.Thread):
     """Claims of one or two providers, changes and releases, one request after the other, until told to stop."""

@@ -19,7 +19,11 @@ from ullage.settings import OPTIONS, Settings, masked
 
 TRUSTED = ("policy_file", "certificates_file", "tls_certificate", *certificates.AUTHORITY_FILES)
 """Settings that name files which anybody may read."""
-SECRET = {"database_file": "database_file", "tls_key": "key", "tls_key_password_file": "password of the key"}
+SECRET = {
+    "database_file": "database_file",
+    "tls_key": "key",
+    "tls_key_password_file": "password of the key",  # nosec B105 # what it is, not the password
+}
 """Settings that name files which nobody else may read -> what they are."""
 COPY_ENDINGS = (".bak", ".backup", ".old", ".orig", ".save", ".dump", ".sql", ".gz", ".xz", ".zst", ".tar", ".copy")
 ENCRYPTED_ENDINGS = (".age", ".gpg", ".asc", ".enc")
