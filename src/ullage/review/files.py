@@ -19,11 +19,7 @@ from ullage.settings import OPTIONS, Settings, masked
 
 TRUSTED = ("policy_file", "certificates_file", "tls_certificate", *certificates.AUTHORITY_FILES)
 """Settings that name files which anybody may read."""
-SECRET = {
-    "database_file": "database_file",
-    "tls_key": "key",
-    "tls_key_password_file": "password of the key",  # nosec B105 # what it is, not the password
-}
+SECRET = (("database_file", "database_file"), ("tls_key", "key"), ("tls_key_password_file", "password of the key"))
 """Settings that name files which nobody else may read -> what they are."""
 COPY_ENDINGS = (".bak", ".backup", ".old", ".orig", ".save", ".dump", ".sql", ".gz", ".xz", ".zst", ".tar", ".copy")
 ENCRYPTED_ENDINGS = (".age", ".gpg", ".asc", ".enc")
@@ -36,7 +32,7 @@ def of_deployment(settings: Settings, config: Path | None) -> list[FileFacts]:
     """All that are there."""
     database = sqlite_file(settings.database)
     secret = [] if database is None else [("database", database)]
-    secret += [(kind, Path(getattr(settings, name))) for name, kind in SECRET.items() if getattr(settings, name)]
+    secret += [(kind, Path(getattr(settings, name))) for name, kind in SECRET if getattr(settings, name)]
     named = [(name, Path(getattr(settings, name))) for name in TRUSTED if getattr(settings, name)]
     named += [("program", Path(ullage.__file__)), ("program", Path(sys.executable))]
     if config is not None:
