@@ -11,7 +11,7 @@ from ledger.scenes import claim, replace, uuid_of
 from simulation.auditor import Auditor
 from simulation.workload import Workload
 from snapshots import contents
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select, update
 from statements import recorded
 
 from ullage.engine.snapshot import Snapshot
@@ -33,6 +33,7 @@ from ullage.storage.book import Keys
 from ullage.storage.committer import Committer
 from ullage.storage.feed import Marks
 from ullage.storage.own_writes import OwnWrites
+from ullage.storage.tables import providers, writers
 from ullage.storage.trouble import CommitUnknown
 from ullage.storage.unit import Store
 from ullage.storage.writers import Stamp, retire
@@ -134,6 +135,26 @@ def test_a_reader_behind_the_horizon_reads_all(store: Store, mirror: Mirror, com
     do(committer, take("x"))
     retire(store, 0, tombstones_min=0, writers_min=0)
     assert len(asked(store, mirror)) > 1
+
+
+def test_who_is_another_writer_in_a_restored_database_is_read(
+    store: Store, mirror: Mirror, committer: Committer
+) -> None:
+    """Its row went with the restoring, its key was given anew, and the other comes to sequences that are noted here."""
+    do(committer, take("x"))
+    do(committer, take("y"))
+    mirror.fresh()
+    with store.writing() as connection:
+        key = connection.scalars(select(func.max(writers.c.id))).one()
+        its_row = update(writers).where(writers.c.id == key)
+        connection.execute(its_row.values(host="another", sequence=2))
+    mirror.fresh()
+    for sequence in (3, 4):
+        stamped = {"generation": providers.c.generation + 5, "stamp_sequence": sequence}
+        with store.writing() as connection:
+            connection.execute(update(providers).where(providers.c.uuid == B).values(stamped))
+            connection.execute(its_row.values(sequence=sequence))
+        assert contents(mirror.fresh()) == contents(anew(store))
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -114,6 +114,8 @@ class Mirror:
         snapshot, marks = self._state
         heard = None if marks is None else self._known(snapshot, marks) or self._heard(snapshot, marks)
         snapshot, now = heard or self._read(snapshot, marks)
+        if marks is None or marks.are_behind_horizon(now):
+            self._own_writes.forget()
         self._state = (snapshot, now)
         advanced = _NOBODY if marks is None else frozenset(marks.advanced(now))
         self._lively = (self._advanced | advanced) & now.sequences.keys() if advanced else _NOBODY

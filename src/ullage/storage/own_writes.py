@@ -6,7 +6,8 @@ to read and pack those rows again would cost more than to search.
 This rests on the order of a committer (see `feed`): what its transaction wrote is noted just before the commit, under
 the transaction's sequence. A reader uses it only once the database shows that sequence, and then it was committed: an
 attempt that was not is noted anew, under the same sequence, by the attempt that is. No other writer's change can be
-missing, for a reader whom any other writer is ahead of reads the rows.
+missing, for a reader whom any other writer is ahead of reads the rows. Whoever had to begin anew, as after a database
+was restored, has all notes forgotten: another process may be that writer now.
 """
 
 from __future__ import annotations
@@ -58,6 +59,11 @@ class OwnWrites:
             providers.update(uses.providers)
             used.update(uses.used)
         return Uses(providers, used)
+
+    def forget(self) -> None:
+        """Nothing that was noted so far holds any more, for all that is known."""
+        with self._lock:
+            self._forget(-1)
 
     def _forget(self, writer: int) -> None:
         self._process = os.getpid()
