@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -204,13 +205,13 @@ def test_the_parts_of_a_large_answer_are_made_in_turn() -> None:
     class Reader(Exchange):
         def response_file(self, status: int, headers: list[tuple[str, str]], file: str) -> None:
             self.status = status
-            source = open(file, "rb")  # noqa: SIM115 # the reading thread closes it
-            self.reading = threading.Thread(target=self._read, args=(source.read, source.close))
+            # opened before this returns, for the file is gone soon after
+            self.reading = threading.Thread(target=self._read, args=(os.open(file, os.O_RDONLY),))
             self.reading.start()
 
-        def _read(self, read: Callable[[], bytes], close: Callable[[], None]) -> None:
-            self.body = read()
-            close()
+        def _read(self, descriptor: int) -> None:
+            with open(descriptor, "rb") as source:
+                self.body = source.read()
 
     async def serve() -> Reader:
         app = an_app([Route("GET", "/allocation_candidates", find, RULE)])

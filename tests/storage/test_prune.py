@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +20,8 @@ from ullage.model.origin import Origin
 from ullage.storage import tables, tokens
 from ullage.storage.audit import prune as pruning
 from ullage.storage.audit.chain import hash_of
-from ullage.storage.audit.entries import decoded
+from ullage.storage.audit.cuts_told import CutsTold
+from ullage.storage.audit.entries import PRUNE, decoded
 from ullage.storage.audit.prune import prune
 from ullage.storage.audit.verify import faults, judged
 from ullage.storage.committer import Committer
@@ -256,3 +258,18 @@ def test_the_role_of_the_service_cuts_nothing_and_the_one_that_upgrades_does(dat
         assert found(server, *heads(before)) == []
         owner.close()
         server.close()
+
+
+def test_of_two_cuts_of_a_chain_the_later_one_counts_in_whatever_order_they_are_read() -> None:
+    early, late = (
+        {"command": PRUNE, "changes": [{"name": "7", "after": {"first": first, "hash_before": f"{first}" * 64}}]}
+        for first in (3, 6)
+    )
+    row: Any = SimpleNamespace(writer=8, sequence=1, hash="0" * 64, recorded_us=0)
+    for entries in ((early, late), (late, early)):
+        told = CutsTold()
+        for entry in entries:
+            told.note(row, entry)
+        assert told.heads() == {(7, 5, "6" * 64)}
+        assert told.covers(7, 5)
+        assert not told.covers(7, 6)
