@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar
 
-from ullage.review.deployment import Deployment
+from ullage.review.deployment import Deployment, ServiceFacts
 from ullage.review.report import Area, Severity
+from ullage.storage.privileges import DatabaseFacts
 
 ROLE_REMEDY = "Connect as a role that only reads and writes rows: see Two roles in docs/operating/databases.md."
 NO_URL = "Not looked at: no service was named. Give --url."
@@ -25,3 +26,31 @@ class Check(ABC):
     @abstractmethod
     def look(self, deployment: Deployment) -> Iterator[Saying]:
         """What there is to say."""
+
+
+class DatabaseCheck(Check):
+    """Judges something of the database, if that could be read."""
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        if deployment.database is None:
+            yield Severity.INFO, NO_DATABASE, ""
+        else:
+            yield from self.judge(deployment.database, deployment)
+
+    @abstractmethod
+    def judge(self, database: DatabaseFacts, deployment: Deployment) -> Iterator[Saying]:
+        """What there is to say of it."""
+
+
+class ServiceCheck(Check):
+    """Judges something of the running service, if one was named."""
+
+    def look(self, deployment: Deployment) -> Iterator[Saying]:
+        if deployment.service is None:
+            yield Severity.INFO, NO_URL, ""
+        else:
+            yield from self.judge(deployment.service, deployment)
+
+    @abstractmethod
+    def judge(self, service: ServiceFacts, deployment: Deployment) -> Iterator[Saying]:
+        """What there is to say of it."""

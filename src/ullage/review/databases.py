@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
-from ullage.review.check import NO_DATABASE, ROLE_REMEDY, Check, Saying
+from ullage.review.check import NO_DATABASE, ROLE_REMEDY, Check, DatabaseCheck, Saying
 from ullage.review.deployment import Deployment, is_loopback
 from ullage.review.report import Area, Severity
 from ullage.storage.privileges import DatabaseFacts
@@ -46,16 +46,13 @@ class DatabaseRole(Check):
             yield Severity.INFO, f"The role {role} may only read and write rows.", ""
 
 
-class DatabasePassword(Check):
+class DatabasePassword(DatabaseCheck):
     """The database lets the role in for its password alone."""
 
     name, area = "database-password", Area.ACCESS
 
-    def look(self, deployment: Deployment) -> Iterator[Saying]:
-        database = deployment.database
-        if database is None:
-            yield Severity.INFO, NO_DATABASE, ""
-        elif database.host is None:
+    def judge(self, database: DatabaseFacts, deployment: Deployment) -> Iterator[Saying]:
+        if database.host is None:
             yield Severity.INFO, "A SQLite file has no password.", ""
         elif database.takes_any_password:
             remedy = "Have the server ask for it: scram-sha-256 in pg_hba.conf; in MariaDB give the user one."
@@ -71,18 +68,15 @@ class DatabasePassword(Check):
             yield Severity.INFO, "The database lets nobody in with a wrong password.", ""
 
 
-class Durability(Check):
+class Durability(DatabaseCheck):
     """The database keeps what it has answered."""
 
     name, area = "durability", Area.TRANSACTIONS
     NOT_KEPT = ("tmpfs", "ramfs")
     OVER_A_NETWORK = ("nfs", "cifs", "smb", "9p", "fuse.", "ceph", "gluster", "afs")
 
-    def look(self, deployment: Deployment) -> Iterator[Saying]:
-        database = deployment.database
-        if database is None:
-            yield Severity.INFO, NO_DATABASE, ""
-        elif deployment.filesystem in self.NOT_KEPT:
+    def judge(self, database: DatabaseFacts, deployment: Deployment) -> Iterator[Saying]:
+        if deployment.filesystem in self.NOT_KEPT:
             seen = f"The database is in memory ({deployment.filesystem}): it is lost when the machine stops."
             yield Severity.HIGH, seen, "Put it on a disk."
         elif deployment.filesystem.startswith(self.OVER_A_NETWORK):
@@ -95,16 +89,13 @@ class Durability(Check):
             yield Severity.INFO, "The database keeps what it has answered.", ""
 
 
-class Ledger(Check):
+class Ledger(DatabaseCheck):
     """The schema is this version's, and the sums agree."""
 
     name, area = "ledger", Area.TRANSACTIONS
 
-    def look(self, deployment: Deployment) -> Iterator[Saying]:
-        database = deployment.database
-        if database is None:
-            yield Severity.INFO, NO_DATABASE, ""
-        elif database.schema_problem:
+    def judge(self, database: DatabaseFacts, deployment: Deployment) -> Iterator[Saying]:
+        if database.schema_problem:
             yield Severity.HIGH, f"{database.schema_problem}.", "Run `ullage db upgrade`, and grant the tables anew."
         elif database.breaches:
             yield Severity.CRITICAL, f"The ledger disagrees with itself: {database.breaches}.", "Run `ullage check`."
@@ -112,18 +103,15 @@ class Ledger(Check):
             yield Severity.INFO, "The ledger agrees with itself.", ""
 
 
-class DatabaseBounds(Check):
+class DatabaseBounds(DatabaseCheck):
     """No statement holds a connection for good, and there are enough connections."""
 
     name, area = "database-bounds", Area.EXHAUSTION
     FURTHER_CONNECTIONS = 2
     """Of each worker beside those of its threads: one to read what changed, one to write."""
 
-    def look(self, deployment: Deployment) -> Iterator[Saying]:
-        database, chosen = deployment.database, deployment.settings
-        if database is None:
-            yield Severity.INFO, NO_DATABASE, ""
-            return
+    def judge(self, database: DatabaseFacts, deployment: Deployment) -> Iterator[Saying]:
+        chosen = deployment.settings
         for name in database.limits_off:
             remedy = "Leave it out of the address of the database."
             yield Severity.MEDIUM, f"{name} is off: one statement or lock can hold a connection for good.", remedy

@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ullage.api.versions import LATEST
-from ullage.review.check import NO_URL, Check, Saying
-from ullage.review.deployment import Deployment
+from ullage.review.check import Check, Saying, ServiceCheck
+from ullage.review.deployment import Deployment, ServiceFacts
 from ullage.review.report import Area, Severity
 
 
-class Answers(Check):
+class Answers(ServiceCheck):
     """Whether the running service lets in who has no credentials, or forged ones."""
 
     name, area = "forged-credentials", Area.ACCESS
     REFUSED = (401, 403)
     REFUSED_OR_BUSY = 400
 
-    def look(self, deployment: Deployment) -> Iterator[Saying]:
-        service = deployment.service
-        if service is None:
-            yield Severity.INFO, NO_URL, ""
-            return
+    def judge(self, service: ServiceFacts, deployment: Deployment) -> Iterator[Saying]:
         severity = Severity.HIGH if service.is_loopback else Severity.CRITICAL
         statuses = {"no credentials": service.status_without_credentials} | dict(service.statuses_of_forgeries)
         unclear = {status for status in statuses.values() if status >= self.REFUSED_OR_BUSY} - set(self.REFUSED)
@@ -37,16 +33,12 @@ class Answers(Check):
             yield Severity.INFO, "Requests without credentials and with forged ones are refused.", ""
 
 
-class ErrorAnswers(Check):
+class ErrorAnswers(ServiceCheck):
     """Answers give nothing away."""
 
     name, area = "error-answers", Area.ERRORS
 
-    def look(self, deployment: Deployment) -> Iterator[Saying]:
-        service = deployment.service
-        if service is None:
-            yield Severity.INFO, NO_URL, ""
-            return
+    def judge(self, service: ServiceFacts, deployment: Deployment) -> Iterator[Saying]:
         if service.leaks:
             leaks = ", ".join(service.leaks)
             yield Severity.HIGH, f"Answers give away: {leaks}.", "See what stands between service and clients."
@@ -74,16 +66,12 @@ class Origins(Check):
             yield Severity.INFO, "Only named origins may call from a browser.", ""
 
 
-class ServedVersion(Check):
+class ServedVersion(ServiceCheck):
     """What answers is this version of Ullage, and does not say what stands before it."""
 
     name, area = "served-version", Area.DEPENDENCIES
 
-    def look(self, deployment: Deployment) -> Iterator[Saying]:
-        service = deployment.service
-        if service is None:
-            yield Severity.INFO, NO_URL, ""
-            return
+    def judge(self, service: ServiceFacts, deployment: Deployment) -> Iterator[Saying]:
         is_other = service.newest_version != str(LATEST)
         if is_other:
             said = f"microversions up to {service.newest_version}" if service.newest_version else "no microversions"

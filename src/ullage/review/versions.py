@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 
-from ullage.review.check import NO_DATABASE, Check, Saying
+from ullage.review.check import Check, DatabaseCheck, Saying
 from ullage.review.deployment import Deployment
 from ullage.review.report import Area, Severity
+from ullage.storage.privileges import DatabaseFacts
 
 TABLE_OF = date(2026, 11, 24)
 """When the table was last compared with its sources:
@@ -49,16 +50,12 @@ PYTHON_ENDS: Mapping[str, date] = {
 SOON = timedelta(days=180)
 
 
-class DatabaseVersion(Check):
+class DatabaseVersion(DatabaseCheck):
     """The database server is one that its makers still mend."""
 
     name, area = "database-version", Area.DEPENDENCIES
 
-    def look(self, deployment: Deployment) -> Iterator[Saying]:
-        database = deployment.database
-        if database is None:
-            yield Severity.INFO, NO_DATABASE, ""
-            return
+    def judge(self, database: DatabaseFacts, deployment: Deployment) -> Iterator[Saying]:
         what = f"{database.kind} {database.version}"
         if database.kind not in ENDS:
             yield Severity.INFO, f"{what}: its makers end no series; it comes with Python.", ""
