@@ -42,7 +42,7 @@ def test_many_committers_at_once_leave_every_sum_right_and_every_reader_informed
         committer, random = new_committer(), Random(seed)
         workload, state = Workload(random), State()
         accepted = 0
-        for round_ in range(25):
+        for round_ in range(50):
             if round_ % 5 == 0:
                 state = stored_state(store)
             commands = [workload.command(state) for _ in range(random.randrange(1, 8))]
