@@ -8,10 +8,9 @@ from typing import Any
 from unittest.mock import patch
 from weakref import WeakKeyDictionary
 
-import psycopg
 from sqlalchemy import Connection, Engine, event
 
-from ullage.storage import mariadb_ahead
+from ullage.storage import mariadb_ahead, postgresql_ahead
 from ullage.storage import statements as driver_statements
 from ullage.storage.statements import Answer
 from ullage.storage.unit import Store
@@ -40,13 +39,10 @@ def _watched(execute: Callable[..., None]) -> Callable[..., None]:
 
     def watched(connection: Connection, cursor: Any, text: str, parameters: Any, *, many: bool) -> None:
         actions = tuple(_actions.get(connection.engine, ()))
-        driver: Any = connection.connection.driver_connection
-        if actions and isinstance(driver, psycopg.Connection) and driver.pgconn.pipeline_status:
-            with driver.pipeline():
-                pass
-        waiting = mariadb_ahead.cursor(connection)
-        if actions and waiting is not None:
-            waiting.fetchall()
+        for module in (mariadb_ahead, postgresql_ahead):
+            waiting = module.cursor(connection) if actions else None
+            if waiting is not None:
+                waiting.fetchall()
         for action in actions:
             action(" ".join(text.split()))
         execute(connection, cursor, text, parameters, many=many)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-import psycopg
 import pytest
 from ledger.scenes import claim, replace, uuid_of
 from pymysql.connections import Connection as DriverConnection
@@ -14,6 +14,7 @@ from ullage.model.commands import Command, CreateProvider, ReleaseConsumer, SetI
 from ullage.model.inventory import Inventory
 from ullage.model.refusal import Refusal
 from ullage.storage.committer import Committer
+from ullage.storage.postgresql_ahead import Ahead
 from ullage.storage.unit import Store
 
 STATEMENTS_MAX = {"sqlite": 10, "postgresql": 10, "mariadb": 10}
@@ -68,25 +69,20 @@ def test_a_batch_waits_for_the_server_a_few_times_only(
     committer: Committer, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     """What is sent ahead is flushed when somebody asks for an answer, and synced in the end."""
-    waits = []
-    fetchall: Any = psycopg.Cursor.fetchall
-
-    def counted(cursor: psycopg.Cursor[Any]) -> Any:
-        if cursor.pgresult is None:
-            waits.append("an answer")
-        return fetchall(cursor)
-
-    monkeypatch.setattr(psycopg.Cursor, "fetchall", counted)
-    leave: Any = psycopg.Pipeline.__exit__
-
-    def left(*arguments: Any) -> Any:
-        waits.append("the end")
-        return leave(*arguments)
-
-    monkeypatch.setattr(psycopg.Pipeline, "__exit__", left)
+    waits: list[str] = []
+    for name in ("_flush", "end"):
+        monkeypatch.setattr(Ahead, name, counting(getattr(Ahead, name), waits))
     run(committer, [wanted(f"y{number}", number) for number in range(size)])
-    assert waits[-1] == "the end"
+    assert waits[-1] == "end"
     assert len(waits) <= WAITS_MAX
+
+
+def counting(method: Callable[..., None], calls: list[str]) -> Callable[..., None]:
+    def counted(*arguments: Any) -> None:
+        calls.append(method.__name__)
+        method(*arguments)
+
+    return counted
 
 
 @pytest.mark.databases("mariadb")

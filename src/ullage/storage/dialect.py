@@ -28,12 +28,13 @@ from sqlalchemy import (
     create_engine,
     event,
 )
+from sqlalchemy.engine import Dialect as SqlalchemyDialect
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ullage.storage import bulk
 from ullage.storage.bulk import Row
 from ullage.storage.encryption import Encryption, stripped
-from ullage.storage.statements import Answer, Statement
+from ullage.storage.statements import Answer, Statement, send_text
 from ullage.storage.trouble import BadDatabaseUrl, CommitUnknown, StorageUnavailable
 
 CONNECT_SECONDS_MAX = 10
@@ -192,12 +193,19 @@ class Dialect(ABC):
 
     def begin_ahead(self, connection: Connection) -> None:
         """Begin a transaction that writes, within `ahead`."""
-        for statement in self.begin_writing:
-            connection.exec_driver_sql(statement)
+        for text in self.begin_writing:
+            if self.sends_ahead:
+                send_text(connection, self, text)
+            else:
+                connection.exec_driver_sql(text)
 
     def cursor(self, connection: Connection) -> Any:
         """The driver's cursor for a `Statement`, or what stands for it."""
         return connection.connection.cursor()
+
+    def compiling(self, connection: Connection) -> SqlalchemyDialect:
+        """What writes the text of a `Statement`."""
+        return connection.dialect
 
     def commit(self, connection: Connection) -> None:
         """End the transaction and keep what it did (within `ahead`: once that has been answered at its end)."""
@@ -236,7 +244,7 @@ class Dialect(ABC):
         # complete as it is: where `takes_one_row` says so, `many` sends row by row and never comes here
         raise NotImplementedError(f"{self.name} has no tables of parameters")
 
-    def parameters(self, columns: Sequence[Column[Any]], rows: Sequence[Row]) -> dict[str, Any]:
+    def parameters(self, rows: Sequence[Row]) -> dict[str, Any]:
         """What to send a statement with that uses `data`."""
         # complete as it is: where `takes_one_row` says so, `many` sends row by row and never comes here
         raise NotImplementedError(f"{self.name} has no tables of parameters")

@@ -39,9 +39,10 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect as SqlalchemyDialect
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from ullage.storage import bulk
+from ullage.storage import bulk, postgresql_ahead
 from ullage.storage.bulk import Row
 from ullage.storage.dialect import (
     CONNECT_SECONDS_MAX,
@@ -148,6 +149,10 @@ def _make_private(file: str) -> None:
         os.mknod(os.path.realpath(file), 0o600)
 
 
+_NUMBERED = postgresql.psycopg.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # it has no types
+"""Writes parameters as the server itself takes them: $1, $2, ..."""
+
+
 class Postgresql(Dialect):
     """PostgreSQL 15 or newer, through psycopg 3."""
 
@@ -200,8 +205,8 @@ class Postgresql(Dialect):
             "application_name": "ullage",
             "client_encoding": "utf8",
             "options": " ".join(f"-c {name}={1000 * seconds}" for name, seconds in limits.items()),
-            # see `writing_session`: what reads is planned each time
-            "prepare_threshold": 0 if writes else None,
+            # the driver prepares nothing: what reads is planned each time, what writes is `postgresql_ahead`'s
+            "prepare_threshold": None,
             **Encryption.of(url).for_postgresql(),
         }
         return unsaid(arguments, url) | {"autocommit": True}
@@ -246,17 +251,23 @@ class Postgresql(Dialect):
     @contextmanager
     def ahead(self, connection: Connection) -> Iterator[None]:
         try:
-            with _psycopg(connection).pipeline():
+            with postgresql_ahead.ahead(connection):
                 yield
         except psycopg.Error as error:
             raise_translated(connection, error)
 
+    def cursor(self, connection: Connection) -> Any:
+        return postgresql_ahead.cursor(connection) or psycopg.RawCursor(_psycopg(connection))
+
+    def compiling(self, connection: Connection) -> SqlalchemyDialect:
+        return _NUMBERED
+
     def commit(self, connection: Connection) -> None:
-        driver = _psycopg(connection)
-        if driver.pgconn.pipeline_status:
-            driver.execute("COMMIT")
-        else:
+        pipelined = postgresql_ahead.cursor(connection)
+        if pipelined is None:
             super().commit(connection)
+        else:
+            pipelined.execute("COMMIT", ())
 
     def counted(self, statement: Update | Delete) -> Update | Delete:
         return statement.returning(literal(1))  # a row can be waited for, the number of rows only to the end of `ahead`
@@ -282,7 +293,7 @@ class Postgresql(Dialect):
     def data(self, columns: Sequence[Column[Any]]) -> FromClause:
         return bulk.array_table(columns)
 
-    def parameters(self, columns: Sequence[Column[Any]], rows: Sequence[Row]) -> dict[str, Any]:
+    def parameters(self, rows: Sequence[Row]) -> dict[str, Any]:
         return bulk.array_parameters(rows)
 
 

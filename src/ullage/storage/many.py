@@ -78,7 +78,7 @@ def insert_rows(
         return
     statement = _insert(dialect, table, tuple(names))
     for chunk in chunks(rows):
-        _send_rows(connection, dialect, statement, table, names, chunk)
+        _send_rows(connection, dialect, statement, chunk)
 
 
 def insert_found(
@@ -100,8 +100,7 @@ def insert_found(
         if dialect.takes_one_row:
             statement.send_rows(connection, chunk)
         else:
-            columns = [unique, *(table.c[name] for name in names[1:])]
-            statement.send(connection, dialect.parameters(columns, chunk))
+            statement.send(connection, dialect.parameters(chunk))
 
 
 def insert_keyed(
@@ -114,7 +113,7 @@ def insert_keyed(
         insert_rows(connection, dialect, table, names, rows)
         return dict(rows_of(connection, dialect, _keys(dialect, table, names[0]), [row[0] for row in rows]))
     statement = _insert(dialect, table, tuple(names), keyed=True)
-    answers = [_send_rows(connection, dialect, statement, table, names, chunk) for chunk in chunks(rows)]
+    answers = [_send_rows(connection, dialect, statement, chunk) for chunk in chunks(rows)]
     return {name: key for answer in answers for name, key in answer.rows()}
 
 
@@ -124,7 +123,7 @@ def insert_missing(
     """Insert those rows that break no unique constraint; leave out the others without an error."""
     statement = _insert(dialect, table, tuple(names), skips=True)
     for chunk in chunks(rows):
-        _send_rows(connection, dialect, statement, table, names, chunk)
+        _send_rows(connection, dialect, statement, chunk)
 
 
 def update_rows(
@@ -143,8 +142,7 @@ def update_rows(
     if not rows:
         return NO_ANSWERS
     statement = _update(dialect, table, tuple(keys), tuple(values))
-    names = [*keys, *values]
-    return Answers([_send_rows(connection, dialect, statement, table, names, chunk) for chunk in chunks(rows)])
+    return Answers([_send_rows(connection, dialect, statement, chunk) for chunk in chunks(rows)])
 
 
 def delete_rows(
@@ -155,7 +153,7 @@ def delete_rows(
         return
     statement = _delete(dialect, table, tuple(names))
     for chunk in chunks(rows):
-        _send_rows(connection, dialect, statement, table, names, chunk)
+        _send_rows(connection, dialect, statement, chunk)
 
 
 def chunks(values: Iterable[Item]) -> Iterator[list[Item]]:
@@ -165,12 +163,10 @@ def chunks(values: Iterable[Item]) -> Iterator[list[Item]]:
         yield chunk
 
 
-def _send_rows(
-    connection: Connection, dialect: Dialect, statement: Statement, table: Table, names: Sequence[str], rows: list[Row]
-) -> Answer:
+def _send_rows(connection: Connection, dialect: Dialect, statement: Statement, rows: list[Row]) -> Answer:
     if dialect.takes_one_row:
         return statement.send_rows(connection, rows)
-    return statement.send(connection, dialect.parameters([table.c[name] for name in names], rows))
+    return statement.send(connection, dialect.parameters(rows))
 
 
 @cache

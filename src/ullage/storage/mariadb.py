@@ -30,7 +30,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolResetState
 
-from ullage.storage import bulk, mariadb_ahead, patience, statements
+from ullage.storage import bulk, mariadb_ahead, patience
 from ullage.storage.bulk import Row
 from ullage.storage.dialect import (
     CONNECT_SECONDS_MAX,
@@ -158,10 +158,6 @@ class Mariadb(Dialect):
     def ahead(self, connection: Connection) -> AbstractContextManager[None]:
         return mariadb_ahead.ahead(connection)
 
-    def begin_ahead(self, connection: Connection) -> None:
-        for statement in self.begin_writing:
-            statements.execute(connection, self.cursor(connection), statement, {}, many=False)
-
     def cursor(self, connection: Connection) -> Any:
         return mariadb_ahead.cursor(connection) or super().cursor(connection)
 
@@ -195,7 +191,7 @@ class Mariadb(Dialect):
     def data(self, columns: Sequence[Column[Any]]) -> FromClause:
         return bulk.json_table(columns)
 
-    def parameters(self, columns: Sequence[Column[Any]], rows: Sequence[Row]) -> dict[str, Any]:
+    def parameters(self, rows: Sequence[Row]) -> dict[str, Any]:
         return bulk.json_parameters(rows)
 
     def update_statement(self, table: Table, wanted: Sequence[Column[Any]], changed: Sequence[Column[Any]]) -> Update:

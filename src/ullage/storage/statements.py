@@ -93,18 +93,13 @@ class Statement:
         return self._sent(connection, text, list(map(self._pick, rows)), many=True)
 
     def _sent(self, connection: Connection, text: str, parameters: Any, *, many: bool = False) -> Answer:
-        cursor = self._dialect.cursor(connection)
-        try:
-            execute(connection, cursor, text, parameters, many=many)
-            return Answer(connection, cursor, self._dialect)
-        except self._dialect.driver_error as error:
-            raise_translated(connection, error)
+        return _sent(connection, self._dialect, text, parameters, many=many)
 
     def _compile(self, connection: Connection) -> str:
         # an INSERT of VALUES has no parameters but its columns
         has_values = isinstance(self._clause, Insert) and self._clause.select is None
         keys = self._names if self._names and has_values else None
-        compiled: Any = self._clause.compile(dialect=connection.dialect, column_keys=keys)
+        compiled: Any = self._clause.compile(dialect=self._dialect.compiling(connection), column_keys=keys)
         self._order = compiled.positiontup
         required = set(self._names)
         self._defaults = {
@@ -114,6 +109,20 @@ class Statement:
             self._pick = itemgetter(*(self._names.index(name) for name in self._order))
         self._text = str(compiled)
         return self._text
+
+
+def send_text(connection: Connection, dialect: Dialect, text: str) -> Answer:
+    """Send a statement that has no parameters, such as BEGIN."""
+    return _sent(connection, dialect, text, ())
+
+
+def _sent(connection: Connection, dialect: Dialect, text: str, parameters: Any, *, many: bool = False) -> Answer:
+    cursor = dialect.cursor(connection)
+    try:
+        execute(connection, cursor, text, parameters, many=many)
+        return Answer(connection, cursor, dialect)
+    except dialect.driver_error as error:
+        raise_translated(connection, error)
 
 
 def execute(connection: Connection, cursor: Any, text: str, parameters: Any, *, many: bool) -> None:
