@@ -32,7 +32,7 @@ def build_service(settings: Settings) -> Service:
     return Service(
         store=store,
         committer=committer,
-        mirror=Mirror(store, committer.own_writes),
+        mirror=Mirror(store),
         search_options=SearchOptions(
             candidates_max=settings.candidates_max,
             work_max=settings.search_work_max,

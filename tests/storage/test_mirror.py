@@ -92,7 +92,7 @@ def test_beside_one_who_writes_a_mirror_asks_one_question_without_a_transaction(
             mirror.fresh()
         asked.append([each.split()[0] for each in statements])
     assert names(mirror.fresh()) == ["a", "b", "c"]
-    assert asked[2:] == [["WITH"], ["WITH"], ["SELECT"]]
+    assert asked[2:] == [["SELECT", "WITH"], ["SELECT"], ["SELECT"]]
 
 
 def test_a_mirror_that_knows_who_writes_hears_others_too(
@@ -159,7 +159,7 @@ def test_an_error_reaches_all_who_shared_the_catch_up_and_nobody_else(
     with ThreadPoolExecutor() as pool, held(store, CHANGES) as hold, monkeypatch.context() as patched:
         early = pool.submit(mirror.fresh)
         hold.wait()
-        patched.setattr(mirror_module, "changes_of", fail)
+        patched.setattr(mirror_module, "told_since", fail)
         late = [pool.submit(mirror.fresh) for _ in range(3)]
         wait_until(lambda: len(mirror._turn._waiters) == 3)  # type: ignore[attr-defined] # a Condition's own
         hold.release()

@@ -26,6 +26,11 @@ class Uses:
         """How many values there are."""
         return len(self.providers) + len(self.used)
 
+    @property
+    def touched(self) -> set[int]:
+        """The keys of all providers concerned."""
+        return self.providers.keys() | {key for key, _ in self.used}
+
 
 def with_uses(snapshot: Snapshot, uses: Uses) -> Snapshot | None:
     """The snapshot with these uses; None if it lacks any of those providers or inventories.

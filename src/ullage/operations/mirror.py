@@ -10,9 +10,9 @@ from ullage.engine.builder import SnapshotBuilder
 from ullage.engine.patch import patch
 from ullage.engine.snapshot import Snapshot
 from ullage.engine.uses import with_uses
-from ullage.storage.feed import Marks, changes_of, changes_since, read_marks
-from ullage.storage.own_writes import OwnWrites
+from ullage.storage.feed import Marks, changes_of, changes_since
 from ullage.storage.unit import Store, again
+from ullage.storage.uses import told_since
 
 READ_ATTEMPTS = 3
 _NOBODY: frozenset[int] = frozenset()
@@ -41,10 +41,8 @@ class CatchUp:
 class Mirror:
     """Holds an immutable Snapshot and swaps in a newer one; safe for many threads. Reads nothing before first asked."""
 
-    def __init__(self, store: Store, own_writes: OwnWrites | None = None) -> None:
-        """`own_writes`: what a committer in this process notes; it spares the reading of that."""
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._own_writes = own_writes or OwnWrites()
         self._process = os.getpid()
         self._reset()
 
@@ -112,26 +110,21 @@ class Mirror:
 
     def _catch_up(self) -> Snapshot:
         snapshot, marks = self._state
-        heard = None if marks is None else self._known(snapshot, marks) or self._heard(snapshot, marks)
-        snapshot, now = heard or self._read(snapshot, marks)
-        if marks is None or marks.are_behind_horizon(now):
-            self._own_writes.forget()
-        self._state = (snapshot, now)
+        heard = None if marks is None else self._told(snapshot, marks) or self._heard(snapshot, marks)
+        snapshot, now = self._state = heard or self._read(snapshot, marks)
         advanced = _NOBODY if marks is None else frozenset(marks.advanced(now))
         self._lively = (self._advanced | advanced) & now.sequences.keys() if advanced else _NOBODY
         self._advanced = advanced
         return snapshot
 
-    def _known(self, snapshot: Snapshot, marks: Marks) -> State | None:
-        """The snapshot by what this process wrote itself; None if anything else may be new."""
-        if not self._own_writes.is_alone(self._lively):
+    def _told(self, snapshot: Snapshot, marks: Marks) -> State | None:
+        """The snapshot by what those told who wrote lately; None if that is not all that is new."""
+        with self._store.hearing() as connection:
+            told = told_since(connection, self._store.dialect, marks, self._lively)
+        if told is None:
             return None
-        with self._store.looking() as connection:
-            now = read_marks(connection, self._store.dialect)
-        if now == marks:
-            return snapshot, marks
-        uses = self._own_writes.between(marks, now)
-        after = None if uses is None else with_uses(snapshot, uses)
+        uses, now = told
+        after = with_uses(snapshot, uses) if uses else snapshot
         return None if after is None else (after, now)
 
     def _heard(self, snapshot: Snapshot, marks: Marks) -> State | None:

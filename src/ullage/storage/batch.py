@@ -18,7 +18,6 @@ from ullage.storage.audit.entries import Entry, changes_of, entry
 from ullage.storage.book import read_book
 from ullage.storage.dialects import Dialect
 from ullage.storage.find import find, named_by, owners_of
-from ullage.storage.own_writes import OwnWrites
 from ullage.storage.trouble import Outdated
 from ullage.storage.waiting import Outcome, Waiter
 from ullage.storage.writers import Stamp, Writer
@@ -45,8 +44,6 @@ class Batch:
 
     dialect: Dialect
     waiters: Sequence[Waiter]
-    own_writes: OwnWrites = field(default_factory=OwnWrites)
-    """Where readers in this process learn what is committed."""
     outcomes: list[Outcome] = field(default_factory=list)
     """Of the latest attempt that came as far as its commit."""
     stamp: Stamp | None = None
@@ -67,7 +64,6 @@ class Batch:
             raise Settled(outcomes)
         transaction.confirm()
         self.stamp, self.outcomes = stamp, outcomes
-        self.own_writes.note(stamp, transaction.uses)
         return outcomes
 
     def is_overtaken(self, error: DBAPIError) -> bool:

@@ -15,7 +15,6 @@ from ullage.model.errors import Refusal
 from ullage.model.origin import NOBODY, Origin
 from ullage.storage.audit.chain import Detail
 from ullage.storage.lane import Lane
-from ullage.storage.own_writes import OwnWrites
 from ullage.storage.unit import Store
 from ullage.storage.waiting import Closed, Line, Outcome, Told, Waiter
 
@@ -56,8 +55,6 @@ class Committer:
         self._audit = audit
         self._detail = detail
         self._stand_aside = stand_aside
-        self.own_writes = OwnWrites()
-        """What it wrote lately, for readers in this process."""
         self._lane: Lane | None = None
         self._starting = threading.Lock()
 
@@ -129,7 +126,6 @@ class Committer:
                     line,
                     self._batch_max,
                     self._attempts,
-                    self.own_writes,
                     audit=self._audit,
                     detail=self._detail,
                 )

@@ -136,21 +136,21 @@ def changes_of(
 
 def read_marks(connection: Connection, dialect: Dialect) -> Marks:
     """Where the database stands in this snapshot: one tiny query."""
-    return _marks_of(_marks(dialect).send(connection).rows())
+    return marks_of(_marks(dialect).send(connection).rows())
 
 
 @cache
 def _marks(dialect: Dialect) -> Statement:
-    return Statement(_MARKS, dialect)
+    return Statement(MARKS, dialect)
 
 
-def _marks_of(rows: Sequence[Any]) -> Marks:
+def marks_of(rows: Sequence[Any]) -> Marks:
     if not rows:
         raise HorizonMissing("there is no horizon row; run `ullage db upgrade`")
     return Marks(rows[0][0], {writer: sequence for _, writer, sequence in rows if writer is not None})
 
 
-_MARKS = select(horizon.c.epoch, writers.c.id, writers.c.sequence).select_from(horizon.outerjoin(writers, true()))
+MARKS = select(horizon.c.epoch, writers.c.id, writers.c.sequence).select_from(horizon.outerjoin(writers, true()))
 _PROVIDERS = select(
     providers.c.id,
     providers.c.uuid,
@@ -182,7 +182,7 @@ _LABELS = {
 }
 """Rows (kind, key, name) of classes and traits and, with an empty name, of what is gone."""
 _UNPACKED = [
-    unpacking(rows.selected_columns) for rows in (_MARKS, _PROVIDERS, _INVENTORIES, _LINKS, _LABELS["resource_class"])
+    unpacking(rows.selected_columns) for rows in (MARKS, _PROVIDERS, _INVENTORIES, _LINKS, _LABELS["resource_class"])
 ]
 
 CHANGES_MAX = 50_000
@@ -226,7 +226,7 @@ def _stamped_later(connection: Connection, dialect: Dialect, known: Mapping[int,
     if any(part is None for part in parts) or len(parts[1] or ()) > CHANGES_MAX:
         return None
     marks, providers, offered, links, labels = (part or () for part in parts)
-    return _marks_of(marks), Delta(
+    return marks_of(marks), Delta(
         providers=providers,
         inventories=offered,
         traits=[(provider, trait) for provider, trait, uuid in links if not uuid],
@@ -253,7 +253,7 @@ def _changes(dialect: Dialect, writer_count: int) -> Statement:
         dialect.of_each(_LINKS, provider_aggregates.c.provider_id, changed),
     )
     offered = dialect.of_each(_INVENTORIES, inventories.c.provider_id, changed)
-    parts = (_MARKS.subquery(), changed, offered.subquery(), links.subquery(), union_all(*named).subquery())
+    parts = (MARKS.subquery(), changed, offered.subquery(), links.subquery(), union_all(*named).subquery())
     return Statement(packed_side_by_side(parts, dialect), dialect)
 
 

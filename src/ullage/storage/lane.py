@@ -13,7 +13,6 @@ from sqlalchemy.exc import DBAPIError
 from ullage.model.errors import Refusal
 from ullage.storage.audit.chain import Detail
 from ullage.storage.batch import Batch, Settled, WriterGone
-from ullage.storage.own_writes import OwnWrites
 from ullage.storage.trouble import CommitUnknown, NotAllowed, Outdated
 from ullage.storage.unit import Store, again
 from ullage.storage.waiting import Line, Outcome, Waiter
@@ -39,7 +38,6 @@ class Lane:
         line: Line,
         batch_max: int,
         attempts: int,
-        own_writes: OwnWrites,
         *,
         audit: bool = True,
         detail: Detail = Detail.NAMES,
@@ -49,7 +47,6 @@ class Lane:
         self._clock = clock
         self._batch_max = batch_max
         self._attempts = attempts
-        self._own_writes = own_writes
         self._audit = audit
         self._detail = detail
         self._process = os.getpid()
@@ -82,7 +79,7 @@ class Lane:
 
     def _settle(self, waiters: Sequence[Waiter]) -> None:
         """Commit and answer; what fails in company is tried alone, so that each command gets its own answer."""
-        batch = Batch(self._store.dialect, waiters, self._own_writes)
+        batch = Batch(self._store.dialect, waiters)
         try:
             outcomes = self._commit(batch)
         except Exception as error:

@@ -261,6 +261,16 @@ audit = _table(
 )
 """One row for each committed transaction; never changed, deleted by `ullage audit prune` alone. Outlives its writer."""
 
+uses = _table(
+    "uses",
+    Column("writer", KEY, nullable=False),
+    Column("slot", Integer, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("entries", LONG_TEXT, nullable=False),
+    PrimaryKeyConstraint("writer", "slot"),
+)
+"""What the latest transactions of each writer changed, if that was no more than how much is used (`storage.uses`)."""
+
 tokens = _table(
     "tokens",
     _id(),

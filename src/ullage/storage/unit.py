@@ -69,6 +69,12 @@ class Store:
         return self._reading(())
 
     @contextmanager
+    def hearing(self) -> Iterator[Connection]:
+        """The same for `Statement`s alone that are the same again and again: where it pays, they are prepared."""
+        with self.looking() as connection, self.dialect.ahead(connection):
+            yield connection
+
+    @contextmanager
     def _reading(self, begin: tuple[str, ...]) -> Iterator[Connection]:
         try:
             with self._transaction(self.engine, begin) as connection:

@@ -14,8 +14,9 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from ullage.storage.audit.chain import Chain
 from ullage.storage.dialects import Dialect
 from ullage.storage.statements import Statement
-from ullage.storage.tables import horizon, tombstones, writers
+from ullage.storage.tables import horizon, tombstones, uses, writers
 from ullage.storage.unit import Store, run
+from ullage.storage.uses import make_room
 
 TOMBSTONES_MIN = 10_000
 WRITERS_MIN = 100
@@ -45,6 +46,7 @@ class Writer:
         name = f"{socket.gethostname()[:200]} {os.getpid()} {secrets.token_hex(8)}"
         row = insert(writers).values(sequence=0, host=name, started_us=now_us, seen_us=now_us).returning(writers.c.id)
         key = connection.execute(row).scalar_one()
+        make_room(connection, key)
         return Writer(key, name, Chain.begin(connection, key, name, now_us) if audit else None)
 
     def advance(self, connection: Connection, dialect: Dialect, now_us: int) -> Callable[[], Stamp | None]:
@@ -81,6 +83,8 @@ def retire(
     def remove(connection: Connection) -> None:
         connection.execute(update(horizon).values(epoch=horizon.c.epoch + 1))
         connection.execute(delete(tombstones).where(old_tombstones))
+        silent_ones = select(writers.c.id).where(old_writers)
+        connection.execute(delete(uses).where(uses.c.writer.in_(silent_ones)))
         connection.execute(delete(writers).where(old_writers))
 
     run(store, remove)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from ullage.ledger.book import Book
 from ullage.storage.book import Keys
 from ullage.storage.dialects import Dialect
+from ullage.storage.uses import tell
 from ullage.storage.writes import consumers, inventories, labels, links, providers
 from ullage.storage.writes.transaction import Transaction
 from ullage.storage.writes.uses import uses_of
@@ -31,7 +32,7 @@ def apply(
     consumer_changes, holding_changes = book.consumers.changes(), consumers.holding_changes(book)
     provider_changes, inventory_changes = book.providers.changes(), inventories.changes_of(book)
     uses = uses_of(book, keys, now_us, provider_changes, inventory_changes)
-    transaction = Transaction(connection, dialect, keys, writer, sequence, now_us, uses)
+    transaction = Transaction(connection, dialect, keys, writer, sequence, now_us)
 
     labels.create(transaction, book)
     consumers.delete(transaction, consumer_changes, holding_changes)
@@ -46,4 +47,6 @@ def apply(
     inventories.write(transaction, inventory_changes)
     links.create(transaction, book)
     consumers.write(transaction, consumer_changes, holding_changes)
+    if uses is not None:
+        tell(connection, dialect, writer, sequence, now_us, uses)
     return transaction

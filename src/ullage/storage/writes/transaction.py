@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Delete, Table, Update, delete
 
-from ullage.engine.uses import Uses
 from ullage.storage import many
 from ullage.storage.book import Keys
 from ullage.storage.dialects import Dialect
@@ -31,8 +30,6 @@ class Transaction:
     writer: int
     sequence: int
     now_us: int
-    uses: Uses | None = field(default_factory=Uses)
-    """All that search sees of it; None if that is more than uses."""
     _expected: list[tuple[many.Answers, int, Table]] = field(default_factory=list)
 
     def confirm(self) -> None:

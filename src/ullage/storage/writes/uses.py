@@ -1,4 +1,4 @@
-"""What search sees of a batch, if that is no more than how much is used: then it need not be read (`own_writes`)."""
+"""What search sees of a batch, if that is no more than how much is used: then it need not be read (`storage.uses`)."""
 
 from __future__ import annotations
 
