@@ -12,7 +12,9 @@ from sqlalchemy import BigInteger, Boolean, Connection, Float, Text, bindparam, 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from statements import recorded
 
+from ullage.model.commands import EnsureTrait
 from ullage.storage import mariadb_ahead
+from ullage.storage.committer import Committer
 from ullage.storage.statements import Statement
 from ullage.storage.tables import traits
 from ullage.storage.trouble import CommitUnknown, ConnectionLost
@@ -179,6 +181,15 @@ def test_a_statement_is_prepared_once_for_a_connection(store: Store) -> None:
         prepared = connection.exec_driver_sql("SELECT statement FROM pg_prepared_statements").scalars().all()
     assert len([text for text in prepared if text.startswith("INSERT")]) == 1
     assert len(prepared) == len(set(prepared))
+
+
+@on_postgresql
+def test_a_connection_that_a_pooler_emptied_is_made_anew(store: Store, committer: Committer) -> None:
+    committer.run(EnsureTrait("CUSTOM_A"))
+    with store.writing() as connection:
+        connection.exec_driver_sql("DEALLOCATE ALL")
+    committer.run(EnsureTrait("CUSTOM_B"))
+    assert names(store) == {"CUSTOM_A", "CUSTOM_B"}
 
 
 @on_postgresql

@@ -147,7 +147,7 @@ def test_a_batch_of_claims_costs_as_many_statements_as_one_claim(store: Store, c
         )
     heads = [statement.split(" ")[0] for statement in of_two]
     assert len(of_two) <= 14
-    assert heads.count("UPDATE") == 3  # the sequence, the providers, the inventories
+    assert heads.count("UPDATE") == 4  # the sequence, the providers, the inventories, what is told of them
     assert heads.count("INSERT") == 3  # the consumers, the allocations, the audit trail
     start = max(number for number, statement in enumerate(of_many) if statement.startswith("UPDATE writers"))
     assert len(of_many) - start <= len(of_two) - of_two.index(next(s for s in of_two if s.startswith("UPDATE writers")))

@@ -213,6 +213,15 @@ def test_a_writer_that_came_before_there_were_slots_is_read(store: Store, mirror
         assert "rows" in asked(store, mirror)
 
 
+def test_what_nobody_told_is_read(store: Store, mirror: Mirror, committer: Committer) -> None:
+    for text in ("", "[]", "[1,[[1,2]],[[1,2]]]", '[1,[["a",2]],[]]'):
+        do(committer, take(f"x{len(text)}"))
+        with store.writing() as connection:
+            connection.execute(update(uses).values(entries=text))
+        assert "rows" in asked(store, mirror)
+        mirror.fresh()
+
+
 def test_a_writers_slots_go_with_it(store: Store, committer: Committer) -> None:
     do(committer, CreateProvider(A, "a"))
     retire(store, 10**18, writers_min=1)

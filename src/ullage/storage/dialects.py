@@ -180,6 +180,7 @@ class Postgresql(Dialect):
     unavailable = frozenset({"53300", "57P01", "57P02", "57P03"}) | {
         *("53100", "53200", "53400"),  # no room left on its disk, in its memory, or by its settings
         *("25006", "0A000"),  # it only reads: a standby, or a primary that became one
+        "26000",  # it has not prepared what this connection prepared: a pooler gave it to somebody else
     }
     forbidden = frozenset({"42501"})
     names_table = re.compile(r"^permission denied for table (\w+)")

@@ -91,7 +91,10 @@ def _of_one(told: Iterable[str | None]) -> Uses | None:
     for entries in told:
         if entries is None:
             return None
-        time, generations, amounts = _DECODER.decode(entries)
+        try:
+            time, generations, amounts = _DECODER.decode(entries)
+        except msgspec.DecodeError:  # no writer wrote that
+            return None
         providers.update((key, (generation, time)) for key, generation in generations)
         used.update(((key, class_key), amount) for key, class_key, amount in amounts)
     return Uses(providers, used)
