@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from select import select as select_ready
 from typing import Any
 
 import pymysql
@@ -233,11 +234,33 @@ def test_a_connection_that_is_cut_is_told_as_such(store: Store, asks: bool) -> N
     add(store, "CUSTOM_A")
 
 
+@on_postgresql
+def test_a_connection_that_is_cut_when_nothing_more_is_wanted_is_not_used_again(store: Store) -> None:
+    """It is noticed in the end alone, which must leave no pipeline on a connection of the pool."""
+    for trouble in (LookupError(), None):
+        with suppress(LookupError, CommitUnknown), store.writing_ahead() as connection:
+            cut(store, connection)
+            driver: Any = connection.connection.driver_connection
+            select_ready([driver.pgconn.socket], [], [], 10)  # what the server says of it is there, and unread
+            if trouble is not None:
+                raise trouble
+        add(store, "CUSTOM_A" if trouble else "CUSTOM_B")
+    assert names(store) == {"CUSTOM_A", "CUSTOM_B"}
+
+
+def end_backend(store: Store, number: int) -> None:
+    with store.looking() as connection:
+        connection.execute(select(func.pg_terminate_backend(number)))
+
+
+def cut(store: Store, connection: Connection) -> None:
+    own = Statement(select(func.pg_backend_pid()), store.dialect).send(connection).rows()[0][0]
+    end_backend(store, own)
+
+
 def add_and_be_cut(store: Store, *, asks: bool) -> None:
     with store.writing_ahead() as connection:
-        own = Statement(select(func.pg_backend_pid()), store.dialect).send(connection).rows()[0][0]
-        with store.looking() as other:
-            other.execute(select(func.pg_terminate_backend(own)))
+        cut(store, connection)
         answer = adding(store).send(connection, {"trait": "CUSTOM_A"})
         if asks:
             answer.rows()

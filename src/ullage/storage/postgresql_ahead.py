@@ -114,9 +114,13 @@ class Ahead:
 
     def end(self) -> None:
         """Wait for all that was sent; raises what went wrong with any of it, once the connection is good for more."""
-        self._libpq.pipeline_sync()
-        self._driver.wait(self._received(None))
-        self._libpq.exit_pipeline_mode()
+        try:
+            self._libpq.pipeline_sync()
+            self._driver.wait(self._received(None))
+            self._libpq.exit_pipeline_mode()
+        except BaseException:
+            self._driver.close()  # whatever is on its way, nobody can tell what it is an answer to
+            raise
         self._raise_error()
 
     def _flush(self) -> None:
@@ -151,6 +155,8 @@ class Ahead:
                 raise psycopg.OperationalError("the connection was lost")
             if result.status == ExecStatus.PIPELINE_SYNC:
                 return
+            if not awaited:
+                raise _error(result)  # libpq's own: it has lost the connection
             libpq.get_result()  # an answer is followed by an empty one
             self._take(result, awaited.popleft())
 
