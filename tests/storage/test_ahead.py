@@ -235,7 +235,9 @@ def test_a_connection_that_is_cut_is_told_as_such(store: Store, asks: bool) -> N
 
 
 @on_postgresql
-def test_a_connection_that_is_cut_when_nothing_more_is_wanted_is_not_used_again(store: Store) -> None:
+def test_a_connection_that_is_cut_when_nothing_more_is_wanted_is_not_used_again(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
     """It is noticed in the end alone, which must leave no pipeline on a connection of the pool."""
     for trouble in (LookupError(), None):
         with suppress(LookupError, CommitUnknown), store.writing_ahead() as connection:
@@ -246,6 +248,7 @@ def test_a_connection_that_is_cut_when_nothing_more_is_wanted_is_not_used_again(
                 raise trouble
         add(store, "CUSTOM_A" if trouble else "CUSTOM_B")
     assert names(store) == {"CUSTOM_A", "CUSTOM_B"}
+    assert not [record for record in caplog.records if record.name.startswith("sqlalchemy")]
 
 
 def end_backend(store: Store, number: int) -> None:

@@ -256,6 +256,9 @@ class Postgresql(Dialect):
                 yield
         except psycopg.Error as error:
             raise_translated(connection, error)
+        finally:
+            if not connection.invalidated and _psycopg(connection).closed:
+                connection.invalidate()  # there is nothing to roll back on it
 
     def cursor(self, connection: Connection) -> Any:
         return postgresql_ahead.cursor(connection) or psycopg.RawCursor(_psycopg(connection))
