@@ -72,6 +72,16 @@ def recorded(store: Store) -> Iterator[list[str]]:
         yield statements
 
 
+def counting(method: Callable[..., None], calls: list[str]) -> Callable[..., None]:
+    """The same method, noting its name in `calls` each time."""
+
+    def counted(*arguments: Any) -> None:
+        calls.append(method.__name__)
+        method(*arguments)
+
+    return counted
+
+
 @contextmanager
 def rows_counted() -> Iterator[list[int]]:
     """How many rows each answer had that was asked for meanwhile on the driver's cursor."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from ledger.scenes import claim, replace, uuid_of
 from pymysql.connections import Connection as DriverConnection
-from statements import recorded
+from statements import counting, recorded
 
 from ullage.model.commands import Command, CreateProvider, ReleaseConsumer, SetInventories
 from ullage.model.inventory import Inventory
@@ -75,14 +74,6 @@ def test_a_batch_waits_for_the_server_a_few_times_only(
     run(committer, [wanted(f"y{number}", number) for number in range(size)])
     assert waits[-1] == "end"
     assert len(waits) <= WAITS_MAX
-
-
-def counting(method: Callable[..., None], calls: list[str]) -> Callable[..., None]:
-    def counted(*arguments: Any) -> None:
-        calls.append(method.__name__)
-        method(*arguments)
-
-    return counted
 
 
 @pytest.mark.databases("mariadb")

@@ -159,7 +159,7 @@ def test_an_error_reaches_all_who_shared_the_catch_up_and_nobody_else(
     with ThreadPoolExecutor() as pool, held(store, CHANGES) as hold, monkeypatch.context() as patched:
         early = pool.submit(mirror.fresh)
         hold.wait()
-        patched.setattr(mirror_module, "told_since", fail)
+        patched.setattr(mirror_module, "ask_told", fail)
         late = [pool.submit(mirror.fresh) for _ in range(3)]
         wait_until(lambda: len(mirror._turn._waiters) == 3)  # type: ignore[attr-defined] # a Condition's own
         hold.release()

@@ -11,7 +11,7 @@ from simulation.auditor import Auditor
 from simulation.workload import Workload
 from snapshots import contents
 from sqlalchemy import Connection, delete, func, select, update
-from statements import recorded
+from statements import counting, recorded
 
 from ullage.engine.snapshot import Snapshot
 from ullage.engine.uses import Uses
@@ -30,6 +30,7 @@ from ullage.operations.mirror import Mirror
 from ullage.storage import uses as module
 from ullage.storage.book import Keys
 from ullage.storage.committer import Committer
+from ullage.storage.postgresql_ahead import Ahead
 from ullage.storage.tables import providers, uses, writers
 from ullage.storage.trouble import CommitUnknown
 from ullage.storage.unit import Store
@@ -203,6 +204,33 @@ def test_a_large_transaction_is_read(
     assert asked(store, mirror) == ["told"]
     do(committer, *(take(f"c{number}", "ab"[number]) for number in range(2)))
     assert "rows" in asked(store, mirror)
+
+
+def test_a_reader_that_lacks_more_than_is_told_at_once_reads_it(
+    store: Store, mirror: Mirror, committer: Committer, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(module._told.cache_clear)
+    monkeypatch.setattr(module, "TOLD_MAX", 2)
+    module._told.cache_clear()
+    for name in "xy":
+        do(committer, take(name))
+    assert asked(store, mirror) == ["told"]
+    for name in "zvw":
+        do(committer, take(name, "b"))
+    assert "rows" in asked(store, mirror)
+
+
+@pytest.mark.databases("postgresql")
+def test_to_hear_is_to_wait_once(mirror: Mirror, committer: Committer, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[str] = []
+    for name in ("_flush", "end"):
+        monkeypatch.setattr(Ahead, name, counting(getattr(Ahead, name), waits))
+    mirror.fresh()
+    assert waits == ["end"]
+    do(committer, take("x"))
+    waits.clear()
+    mirror.fresh()
+    assert waits == ["end"]
 
 
 def test_a_writer_that_came_before_there_were_slots_is_read(store: Store, mirror: Mirror, committer: Committer) -> None:

@@ -12,7 +12,7 @@ from ullage.engine.snapshot import Snapshot
 from ullage.engine.uses import with_uses
 from ullage.storage.feed import Marks, changes_of, changes_since
 from ullage.storage.unit import Store, again
-from ullage.storage.uses import told_since
+from ullage.storage.uses import ask_told
 
 READ_ATTEMPTS = 3
 _NOBODY: frozenset[int] = frozenset()
@@ -120,7 +120,8 @@ class Mirror:
     def _told(self, snapshot: Snapshot, marks: Marks) -> State | None:
         """The snapshot by what those told who wrote lately; None if that is not all that is new."""
         with self._store.hearing() as connection:
-            told = told_since(connection, self._store.dialect, marks, self._lively)
+            asked = ask_told(connection, self._store.dialect, marks, self._lively)
+        told = asked()  # now, for to end what is sent ahead is to wait for it
         if told is None:
             return None
         uses, now = told

@@ -149,7 +149,8 @@ def _make_private(file: str) -> None:
         os.mknod(os.path.realpath(file), 0o600)
 
 
-_NUMBERED = postgresql.psycopg.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # it has no types
+_psycopg_dialect: Any = postgresql.psycopg.dialect  # SQLAlchemy has not annotated how to make one
+_NUMBERED: SqlalchemyDialect = _psycopg_dialect(paramstyle="numeric_dollar")
 """Writes parameters as the server itself takes them: $1, $2, ..."""
 
 
@@ -226,7 +227,7 @@ class Postgresql(Dialect):
     def upgrade_lock(self, connection: Connection) -> Iterator[None]:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = {1000 * UPGRADE_SECONDS_MAX}")
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-        driver = _psycopg(connection)
+        driver = Patient.of(connection)
         driver.answer_seconds_max = math.inf
         try:
             connection.execute(select(func.pg_advisory_xact_lock(UPGRADE_LOCK)))
@@ -257,11 +258,11 @@ class Postgresql(Dialect):
         except psycopg.Error as error:
             raise_translated(connection, error)
         finally:
-            if not connection.invalidated and _psycopg(connection).closed:
+            if not connection.invalidated and Patient.of(connection).closed:
                 connection.invalidate()  # there is nothing to roll back on it
 
     def cursor(self, connection: Connection) -> Any:
-        return postgresql_ahead.cursor(connection) or psycopg.RawCursor(_psycopg(connection))
+        return postgresql_ahead.cursor(connection) or psycopg.RawCursor(Patient.of(connection))
 
     def compiling(self, connection: Connection) -> SqlalchemyDialect:
         return _NUMBERED
@@ -299,10 +300,6 @@ class Postgresql(Dialect):
 
     def parameters(self, rows: Sequence[Row]) -> dict[str, Any]:
         return bulk.array_parameters(rows)
-
-
-def _psycopg(connection: Connection) -> Patient:
-    return connection.connection.driver_connection  # type: ignore[return-value]  # that is what the driver makes
 
 
 DIALECTS: Mapping[str, Dialect] = {

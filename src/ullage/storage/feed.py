@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Select,
@@ -136,7 +137,13 @@ def changes_of(
 
 def read_marks(connection: Connection, dialect: Dialect) -> Marks:
     """Where the database stands in this snapshot: one tiny query."""
-    return marks_of(_marks(dialect).send(connection).rows())
+    return ask_marks(connection, dialect)()
+
+
+def ask_marks(connection: Connection, dialect: Dialect) -> Callable[[], Marks]:
+    """The same, to be called once there was time to answer."""
+    answer = _marks(dialect).send(connection)
+    return lambda: marks_of(answer.rows())
 
 
 @cache
@@ -221,7 +228,7 @@ def _stamped_later(connection: Connection, dialect: Dialect, known: Mapping[int,
 
     One statement, which is one snapshot: None if that is too much for one.
     """
-    texts = _changes(dialect, len(known)).send(connection, _mark_parameters(known)).rows()[0]
+    texts = _changes(dialect, len(known)).send(connection, mark_parameters(known)).rows()[0]
     parts = [unpacked(*text.split(" ", 1)) for unpacked, text in zip(_UNPACKED, texts, strict=True)]
     if any(part is None for part in parts) or len(parts[1] or ()) > CHANGES_MAX:
         return None
@@ -258,19 +265,25 @@ def _changes(dialect: Dialect, writer_count: int) -> Statement:
 
 
 def _is_later(table: Table, writer_count: int) -> ColumnElement[bool]:
-    """The condition that one of so many writers stamped a row beyond its mark: see `_mark_parameters`."""
+    """The condition that one of so many writers stamped a row beyond its mark."""
+    return is_beyond(table.c.stamp_writer, table.c.stamp_sequence, writer_count)
+
+
+def is_beyond(writer: Column[Any], sequence: Column[Any], writer_count: int) -> ColumnElement[bool]:
+    """The condition that these columns name a transaction beyond the mark of one of so many writers.
+
+    See `mark_parameters`.
+    """
     return or_(
         *(
-            and_(
-                table.c.stamp_writer == bindparam(f"writer{number}"),
-                table.c.stamp_sequence > bindparam(f"sequence{number}"),
-            )
+            and_(writer == bindparam(f"writer{number}"), sequence > bindparam(f"sequence{number}"))
             for number in range(writer_count)
         )
     )
 
 
-def _mark_parameters(known: Mapping[int, int]) -> dict[str, int]:
+def mark_parameters(known: Mapping[int, int]) -> dict[str, int]:
+    """The sequence that is known of each writer."""
     parameters: dict[str, int] = {}
     for number, (writer, sequence) in enumerate(known.items()):
         parameters |= {f"writer{number}": writer, f"sequence{number}": sequence}

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
+from sqlalchemy import Connection
 
 from ullage.storage.dialect import CONNECT_SECONDS_MAX, STATEMENT_SECONDS_MAX
 
@@ -27,6 +28,11 @@ class Patient(psycopg.Connection[Any]):
 
     answer_seconds_max: float | None = None
     """None: ANSWER_SECONDS_MAX."""
+
+    @staticmethod
+    def of(connection: Connection) -> Patient:
+        """The driver's own connection of one to PostgreSQL, of which an engine of ours makes all."""
+        return connection.connection.driver_connection  # type: ignore[return-value]  # that is what the driver makes
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """What the server answers. Raises OperationalError, and is closed then, if that takes too long."""

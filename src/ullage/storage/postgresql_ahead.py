@@ -34,10 +34,7 @@ def ahead(connection: Connection) -> Iterator[None]:
     Raises psycopg.Error for what went wrong first.
     """
     info = connection.info
-    queue = info[_PIPELINE] = Ahead(
-        connection.connection.driver_connection,  # type: ignore[arg-type]  # PostgreSQL's
-        info.setdefault(_PREPARED, {}),
-    )
+    queue = info[_PIPELINE] = Ahead(Patient.of(connection), info.setdefault(_PREPARED, {}))
     try:
         yield
     except BaseException:

@@ -85,15 +85,12 @@ class Statement:
         given: Any = {**self._defaults, **parameters} if self._defaults else parameters
         if self._order is not None:
             given = [given[name] for name in self._order]
-        return self._sent(connection, text, given)
+        return _sent(connection, self._dialect, text, given)
 
     def send_rows(self, connection: Connection, rows: Sequence[Row]) -> Answer:
         """Send it once for each row of parameters, where the driver takes them by position (SQLite)."""
         text = self._text or self._compile(connection)
-        return self._sent(connection, text, list(map(self._pick, rows)), many=True)
-
-    def _sent(self, connection: Connection, text: str, parameters: Any, *, many: bool = False) -> Answer:
-        return _sent(connection, self._dialect, text, parameters, many=many)
+        return _sent(connection, self._dialect, text, list(map(self._pick, rows)), many=True)
 
     def _compile(self, connection: Connection) -> str:
         # an INSERT of VALUES has no parameters but its columns

@@ -10,22 +10,25 @@ transactions up to 9 told. It uses that only if every transaction it lacks has t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 
 import msgspec
-from sqlalchemy import BigInteger, Connection, and_, bindparam, cast, delete, insert, literal, null, or_, select, update
+from sqlalchemy import BigInteger, Connection, bindparam, cast, delete, insert, literal, null, select, update
 
 from ullage.engine.uses import Uses
 from ullage.storage.dialects import Dialect
-from ullage.storage.feed import MARKS, Marks, marks_of, read_marks
-from ullage.storage.statements import Statement
+from ullage.storage.feed import MARKS, Marks, ask_marks, is_beyond, mark_parameters, marks_of
+from ullage.storage.statements import Row, Statement
 from ullage.storage.tables import LONG_TEXT, uses
 
 SLOTS = 32
 """So many transactions of each writer are told of; a reader that lacks more reads the rows."""
 VALUES_MAX = 1_000
 """Of one transaction; a larger one takes its time anyway."""
+
+TOLD_MAX = 256
+"""Transactions of which a reader is told at once, some 8 MiB at the very most; who lacks more reads the rows."""
 
 Entries = tuple[int, list[tuple[int, int]], list[tuple[int, int, int]]]
 """The time in microseconds since 1970; provider key, generation; provider key, class key, what is used."""
@@ -56,21 +59,24 @@ def tell(connection: Connection, dialect: Dialect, writer: int, sequence: int, n
     _tell(dialect).send(connection, values)
 
 
-def told_since(
+def ask_told(
     connection: Connection, dialect: Dialect, marks: Marks, lively: Collection[int]
-) -> tuple[Uses, Marks] | None:
+) -> Callable[[], tuple[Uses, Marks] | None]:
     """What was used since a reader was at `marks`, and where it then stands, by one statement.
 
-    None if only the rows tell: somebody not in `lively` wrote, or something else was changed, or by several writers of
-    one provider, of whom it is not known who came last. `connection` need not be inside a transaction.
+    To be called once there was time to answer, also when the connection has been given back. None if only the rows
+    tell: somebody not in `lively` wrote, or something else was changed, or by several writers of one provider, of whom
+    it is not known who came last, or more than is told at once. `connection` need not be inside a transaction.
     """
     if not lively:
-        return (Uses(), marks) if read_marks(connection, dialect) == marks else None
+        answered = ask_marks(connection, dialect)
+        return lambda: (Uses(), marks) if answered() == marks else None
     known = {writer: marks.sequences[writer] for writer in lively}
-    parameters: dict[str, int] = {}
-    for number, (writer, sequence) in enumerate(known.items()):
-        parameters |= {f"writer{number}": writer, f"sequence{number}": sequence}
-    rows = _told(dialect, len(known)).send(connection, parameters).rows()
+    answer = _told(dialect, len(known)).send(connection, mark_parameters(known))
+    return lambda: _used_since(marks, known, answer.rows())
+
+
+def _used_since(marks: Marks, known: Mapping[int, int], rows: Sequence[Row]) -> tuple[Uses, Marks] | None:
     now = marks_of([row[:3] for row in rows if row[3] is None])
     advanced = marks.advanced(now)
     if marks.are_behind_horizon(now) or not advanced.keys() <= known.keys():
@@ -119,14 +125,11 @@ def _tell(dialect: Dialect) -> Statement:
 
 @cache
 def _told(dialect: Dialect, count: int) -> Statement:
-    later = or_(
-        *(
-            and_(uses.c.writer == bindparam(f"writer{number}"), uses.c.sequence > bindparam(f"sequence{number}"))
-            for number in range(count)
-        )
-    )
-    told = select(cast(literal(0), BigInteger), uses.c.writer, uses.c.sequence, uses.c.entries).where(later)
-    return Statement(MARKS.add_columns(cast(null(), LONG_TEXT)).union_all(told), dialect)
+    """Rows of `MARKS`, with nothing told, and rows that tell."""
+    is_lacked = is_beyond(uses.c.writer, uses.c.sequence, count)
+    told = select(uses.c.writer, uses.c.sequence, uses.c.entries).where(is_lacked).limit(TOLD_MAX).subquery().c
+    rows = select(cast(literal(0), BigInteger), told.writer, told.sequence, told.entries)
+    return Statement(MARKS.add_columns(cast(null(), LONG_TEXT)).union_all(rows), dialect)
 
 
 _ENCODER = msgspec.json.Encoder()
