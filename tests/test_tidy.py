@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "settings": frozenset({"model"}),
     "redaction": frozenset(),
     "logs": frozenset({"redaction"}),
+    "memory": frozenset(),
     "engine": frozenset({"model"}),
     "ledger": frozenset({"model"}),
     "storage": frozenset({"model", "engine", "ledger"}),

@@ -18,7 +18,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer as Server
 
-from ullage import logs, redaction
+from ullage import logs, memory, redaction
 from ullage.api.app import App
 from ullage.api.certificate import Certificate
 from ullage.api.policy import Policy
@@ -187,6 +187,7 @@ def _entry(
     settings: Settings, replacement: Replacement
 ) -> Any:  # Granian looks for __rsgi__, which its types do not say
     """What a worker process runs; called in it."""
+    memory.keep_freed()  # before there are threads, which would have heaps of their own
     logs.configure(settings.log_level, logs.WriterHandler(sys.stderr))
     _guard_logs(settings)
     sys.setswitchinterval(SWITCH_SECONDS)

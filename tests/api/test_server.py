@@ -69,6 +69,24 @@ def test_garbage_is_not_looked_for_among_what_stays() -> None:
         gc.set_threshold(*threshold)
 
 
+def test_threads_of_a_worker_share_one_heap(server: UllageServer) -> None:
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda _: is_well(server), range(16)))
+    heaps = [line for pid in worker_pids(server) for line in mappings(pid) if starts_an_arena(line)]
+    assert heaps == []
+
+
+def mappings(pid: int) -> list[str]:
+    """Anonymous memory that can be written, by lines of /proc."""
+    lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    return [line for line in lines if "rw-p" in line and len(line.split()) == 5]
+
+
+def starts_an_arena(mapping: str) -> bool:
+    """Whether it lies where glibc puts a heap that is not the main one: at a multiple of 64 MiB."""
+    return int(mapping.split("-")[0], 16) % (64 << 20) == 0
+
+
 def test_more_stalled_uploads_than_threads_delay_nobody(server: UllageServer) -> None:
     with ExitStack() as stack:
         for number in range(60):
