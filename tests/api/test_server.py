@@ -22,6 +22,7 @@ from ullage.server import Pauses, collect_seldom
 
 POST = b"POST /resource_classes HTTP/1.1"
 BODY_BYTES_MAX = 1024 * 1024
+HEAP_BYTES = 64 * 1024 * 1024
 
 
 @pytest.fixture(name="folder", scope="module")
@@ -72,19 +73,22 @@ def test_garbage_is_not_looked_for_among_what_stays() -> None:
 def test_threads_of_a_worker_share_one_heap(server: UllageServer) -> None:
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda _: is_well(server), range(16)))
-    heaps = [line for pid in worker_pids(server) for line in mappings(pid) if starts_an_arena(line)]
-    assert heaps == []
+    assert [heaps_of_threads(pid) for pid in worker_pids(server)] == [[]]
 
 
-def mappings(pid: int) -> list[str]:
-    """Anonymous memory that can be written, by lines of /proc."""
-    lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
-    return [line for line in lines if "rw-p" in line and len(line.split()) == 5]
-
-
-def starts_an_arena(mapping: str) -> bool:
-    """Whether it lies where glibc puts a heap that is not the main one: at a multiple of 64 MiB."""
-    return int(mapping.split("-")[0], 16) % (64 << 20) == 0
+def heaps_of_threads(pid: int) -> list[str]:
+    """Where glibc has made heaps besides the main one: each is 64 MiB at a multiple of that, used from its beginning,
+    and the rest may not be touched."""
+    mappings = [line.split() for line in Path(f"/proc/{pid}/maps").read_text().splitlines()]
+    bounds = [[int(bound, 16) for bound in mapping[0].split("-")] for mapping in mappings]
+    return [
+        used[0]
+        for used, rest, (start, end), (rest_start, rest_end) in zip(
+            mappings, mappings[1:], bounds, bounds[1:], strict=False
+        )
+        if (used[1], rest[1], start % HEAP_BYTES) == ("rw-p", "---p", 0)
+        if end == rest_start and rest_end == start + HEAP_BYTES
+    ]
 
 
 def test_more_stalled_uploads_than_threads_delay_nobody(server: UllageServer) -> None:
