@@ -9,13 +9,27 @@ from typing import Any
 import pymysql
 import pytest
 from ledger_rows import Rows
-from sqlalchemy import BigInteger, Boolean, Connection, Float, Text, bindparam, cast, func, insert, literal, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Connection,
+    Float,
+    Text,
+    bindparam,
+    cast,
+    create_engine,
+    func,
+    insert,
+    literal,
+    select,
+)
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from statements import recorded
 
 from ullage.model.commands import EnsureTrait
 from ullage.storage import mariadb_ahead
 from ullage.storage.committer import Committer
+from ullage.storage.patience import Patient
 from ullage.storage.statements import Statement
 from ullage.storage.tables import traits
 from ullage.storage.trouble import CommitUnknown, ConnectionLost
@@ -267,3 +281,11 @@ def add_and_be_cut(store: Store, *, asks: bool) -> None:
         answer = adding(store).send(connection, {"trait": "CUSTOM_A"})
         if asks:
             answer.rows()
+
+
+@pytest.mark.databases("postgresql")
+def test_a_connection_that_would_wait_for_ever_is_not_sent_to(store: Store) -> None:
+    engine = create_engine(store.engine.url)
+    with engine.connect() as connection, pytest.raises(TypeError, match="given up in time"):
+        Patient.of(connection)
+    engine.dispose()

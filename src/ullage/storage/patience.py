@@ -31,8 +31,11 @@ class Patient(psycopg.Connection[Any]):
 
     @staticmethod
     def of(connection: Connection) -> Patient:
-        """The driver's own connection of one to PostgreSQL, of which an engine of ours makes all."""
-        return connection.connection.driver_connection  # type: ignore[return-value]  # that is what the driver makes
+        """The driver's own connection of one to PostgreSQL. Raises TypeError for any that our engine did not make."""
+        driver: Any = connection.connection.driver_connection
+        if not isinstance(driver, Patient):
+            raise TypeError(f"this is a {type(driver).__name__}, not a connection that is given up in time")
+        return driver
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """What the server answers. Raises OperationalError, and is closed then, if that takes too long."""
