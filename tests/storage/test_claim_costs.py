@@ -51,6 +51,22 @@ def test_many_claims_take_as_many_statements_as_one(store: Store, committer: Com
     assert len(many) == len(one) <= STATEMENTS_MAX[store.dialect.name]
 
 
+@pytest.mark.databases("mariadb")
+def test_no_batch_takes_mariadb_a_table_on_disk(store: Store, committer: Committer) -> None:
+    before = tables_on_disk(store)
+    run(committer, [wanted(f"x{number}", number) for number in range(32)])
+    run(committer, [wanted(f"x{number}", number, 2, generation=1) for number in range(32)])
+    run(committer, [ReleaseConsumer(uuid_of(f"x{number}")) for number in range(32)])
+    assert tables_on_disk(store) == before
+
+
+def tables_on_disk(store: Store) -> int:
+    """How many temporary tables the committer's connection, which is the only one that writes, has made there."""
+    with store.writing() as connection:
+        row = connection.exec_driver_sql("SHOW SESSION STATUS LIKE 'Created_tmp_disk_tables'").one()
+    return int(row[1])
+
+
 @pytest.mark.parametrize("size", [1, 32])
 def test_changes_and_releases_of_what_is_held_take_three_more(store: Store, committer: Committer, size: int) -> None:
     run(committer, [wanted(f"x{number}", number) for number in range(size)])

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledger_rows import Rows
-from sqlalchemy import Double, Select, String, bindparam, select
+from sqlalchemy import Double, Select, String, bindparam, literal, select
+from statements import recorded
 
-from ullage.storage.mariadb_packed import PackedStatement
+from ullage.storage.mariadb_packed import ROW_CHARACTERS_MAX, PackedStatement
 from ullage.storage.statements import Statement
 from ullage.storage.tables import inventories, providers, resource_classes
 from ullage.storage.unit import Store
@@ -53,6 +54,15 @@ def test_a_text_that_the_server_cut_is_asked_for_plainly(store: Store) -> None:
     fill(store)
     cut = "SET SESSION group_concat_max_len = 100"
     assert rows(store, OFFERED, packed=True, before=cut) == rows(store, OFFERED, packed=False)
+
+
+@pytest.mark.parametrize("length", [480, 600])
+def test_a_row_that_the_server_cut_is_asked_for_plainly(store: Store, length: int) -> None:
+    clause = select(literal("x" * length), literal(1.5)).union_all(select(literal("short"), literal(2.5))).subquery()
+    with recorded(store) as statements:
+        found = rows(store, select(clause), packed=True)
+    assert found == [("short", 2.5), ("x" * length, 1.5)]
+    assert len([each for each in statements if "UNION" in each]) == (1 if length < ROW_CHARACTERS_MAX else 2)
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -233,6 +233,21 @@ def test_to_hear_is_to_wait_once(mirror: Mirror, committer: Committer, monkeypat
     assert waits == ["end"]
 
 
+@pytest.mark.databases("mariadb")
+def test_to_hear_takes_mariadb_no_table_on_disk(store: Store, mirror: Mirror, committer: Committer) -> None:
+    def on_disk() -> int:
+        with store.hearing() as connection:  # the only one that reads
+            return int(connection.exec_driver_sql("SHOW SESSION STATUS LIKE 'Created_tmp_disk_tables'").one()[1])
+
+    do(committer, take("x"))
+    before = on_disk()
+    mirror.fresh()
+    assert on_disk() == before
+    do(committer, EnsureTrait("CUSTOM_NEW"))
+    mirror.fresh()
+    assert on_disk() > before
+
+
 def test_a_writer_that_came_before_there_were_slots_is_read(store: Store, mirror: Mirror, committer: Committer) -> None:
     with store.writing() as connection:
         connection.execute(delete(uses))

@@ -235,6 +235,10 @@ class Dialect(ABC):
     def packed(self, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
         """The aggregate that is a JSON text: the list of all rows, each a list of these columns; null if of none."""
 
+    def first(self, rows: Select[Any], most: int) -> Select[Any]:
+        """So many of these rows at the most, as a part of a UNION."""
+        return rows.limit(most)
+
     @abstractmethod
     def list_parameter(self, values: Sequence[Any]) -> Any:
         """What to give for that parameter."""

@@ -133,6 +133,9 @@ class Sqlite(Dialect):
         exact = (func.json(func.printf("%!.17g", each)) if isinstance(each.type, Float) else each for each in columns)
         return func.json_group_array(func.json_array(*exact))
 
+    def first(self, rows: Select[Any], most: int) -> Select[Any]:
+        return select(*rows.limit(most).subquery().c)  # no part of its UNION may have a LIMIT
+
     def list_parameter(self, values: Sequence[Any]) -> str:
         return json.dumps(values)
 

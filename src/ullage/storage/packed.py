@@ -17,12 +17,6 @@ if TYPE_CHECKING:
     from ullage.storage.dialect import Dialect
 
 
-def packed(rows: Select[Any], dialect: Dialect) -> Select[Any]:
-    """The SELECT of one row that has how many rows there are, and all of them as a text."""
-    columns = list(rows.selected_columns)
-    return rows.with_only_columns(func.count(), dialect.packed(columns), maintain_column_froms=True)
-
-
 def packed_side_by_side(many: Iterable[FromClause], dialect: Dialect) -> Select[Any]:
     """The SELECT of one row that has, for each of these, a text: how many rows there are, a space, and all of them."""
     # a table of such texts is one that MariaDB makes on disk: no derived tables but scalars

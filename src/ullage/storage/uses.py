@@ -127,9 +127,10 @@ def _tell(dialect: Dialect) -> Statement:
 def _told(dialect: Dialect, count: int) -> Statement:
     """Rows of `MARKS`, with nothing told, and rows that tell."""
     is_lacked = is_beyond(uses.c.writer, uses.c.sequence, count)
-    told = select(uses.c.writer, uses.c.sequence, uses.c.entries).where(is_lacked).limit(TOLD_MAX).subquery().c
-    rows = select(cast(literal(0), BigInteger), told.writer, told.sequence, told.entries)
-    return Statement(MARKS.add_columns(cast(null(), LONG_TEXT)).union_all(rows), dialect)
+    told = select(cast(literal(0), BigInteger), uses.c.writer, uses.c.sequence, uses.c.entries).where(is_lacked)
+    nothing = cast(null(), LONG_TEXT)
+    # no derived table: of long texts, MariaDB would make it on disk
+    return Statement(MARKS.add_columns(nothing).union_all(dialect.first(told, TOLD_MAX)), dialect)
 
 
 _ENCODER = msgspec.json.Encoder()
