@@ -1,6 +1,8 @@
 # Every chore of the project. `make` alone lists them.
 
-PYTHON ?= python3
+ifndef PYTHON
+PYTHON := $(shell .ci/python)
+endif
 DATABASES ?= sqlite,postgresql,mariadb
 HOST = 127.0.0.1
 PORT = 8778
