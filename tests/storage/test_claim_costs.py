@@ -9,7 +9,15 @@ from ledger.scenes import claim, replace, uuid_of
 from pymysql.connections import Connection as DriverConnection
 from statements import counting, recorded
 
-from ullage.model.commands import Command, CreateProvider, ReleaseConsumer, SetInventories
+from ullage.model.commands import (
+    Command,
+    CreateProvider,
+    EnsureTrait,
+    ReleaseConsumer,
+    SetInventories,
+    SetProviderAggregates,
+    SetProviderTraits,
+)
 from ullage.model.inventory import Inventory
 from ullage.model.refusal import Refusal
 from ullage.storage.committer import Committer
@@ -58,6 +66,26 @@ def test_no_batch_takes_mariadb_a_table_on_disk(store: Store, committer: Committ
     run(committer, [wanted(f"x{number}", number, 2, generation=1) for number in range(32)])
     run(committer, [ReleaseConsumer(uuid_of(f"x{number}")) for number in range(32)])
     assert tables_on_disk(store) == before
+
+
+@pytest.mark.databases("mariadb")
+def test_no_batch_reads_what_other_providers_have(store: Store, committer: Committer) -> None:
+    """On tables that had just been filled, it read all that any provider had of the labels that these have, too."""
+    labels = frozenset({"CUSTOM_A", "CUSTOM_B"}), frozenset({uuid_of("agg1"), uuid_of("agg2")})
+    others = [uuid_of(f"o{number}") for number in range(500)]
+    run(committer, [EnsureTrait(name) for name in labels[0]])
+    run(committer, [CreateProvider(uuid, uuid, None, {}, *labels) for uuid in others])
+    before = rows_read(store)
+    run(committer, [SetProviderTraits(uuid, 0, labels[0]) for uuid in HOSTS[1:9]])
+    run(committer, [SetProviderAggregates(uuid, 1, labels[1]) for uuid in HOSTS[1:9]])
+    assert rows_read(store) - before < 2 * len(others)  # as many labels as they have of each kind
+
+
+def rows_read(store: Store) -> int:
+    """How many rows the committer's connection has read."""
+    with store.writing() as connection:
+        counts = connection.exec_driver_sql("SHOW SESSION STATUS WHERE Variable_name RLIKE '^Handler_read'").all()
+    return sum(int(count) for _, count in counts)
 
 
 def tables_on_disk(store: Store) -> int:

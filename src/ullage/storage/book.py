@@ -249,8 +249,10 @@ def _statements(dialect: Dialect) -> _Statements:
 
     classes = select(resource_classes.c.id, resource_classes.c.name, resource_classes.c.standard)
     trait_rows = select(traits.c.id, traits.c.name, traits.c.standard)
-    having_traits = select(provider_traits.c.provider_id, traits.c.id, traits.c.name).join(traits)
-    having_aggregates = select(provider_aggregates.c.provider_id, aggregates.c.id, aggregates.c.uuid).join(aggregates)
+    # outer joins: see `_inventory_rows`
+    having_traits = select(provider_traits.c.provider_id, traits.c.id, traits.c.name).outerjoin(traits)
+    aggregate_rows = select(provider_aggregates.c.provider_id, aggregates.c.id, aggregates.c.uuid)
+    having_aggregates = aggregate_rows.outerjoin(aggregates)
     return _Statements(
         providers=listing(provider_rows(), providers.c.id),
         children=listing(provider_rows(), providers.c.parent_id),
@@ -273,7 +275,8 @@ _CLASS_KEY = itemgetter(2)
 
 
 def _inventory_rows() -> Select[Any]:
-    """An outer join, though every class is there: MariaDB's planner might begin with the classes otherwise."""
+    """An outer join, though every class is there: MariaDB's planner might begin with the classes otherwise, and read
+    what any provider has of them."""
     return select(
         inventories.c.id,
         inventories.c.provider_id,

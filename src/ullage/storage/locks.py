@@ -123,6 +123,7 @@ def provider_rows() -> Select[Any]:
 
 
 def _holdings() -> Select[Any]:
+    """By an outer join, as in `book`."""
     return select(
         allocations.c.id,
         allocations.c.consumer_id,
@@ -130,11 +131,11 @@ def _holdings() -> Select[Any]:
         allocations.c.resource_class_id,
         resource_classes.c.name,
         allocations.c.used,
-    ).join(resource_classes, resource_classes.c.id == allocations.c.resource_class_id)
+    ).outerjoin(resource_classes, resource_classes.c.id == allocations.c.resource_class_id)
 
 
 def _consumers() -> Select[Any]:
-    """Read for themselves once they are locked, since the names are of other tables."""
+    """Read for themselves once they are locked, since the names are of other tables; by outer joins, as in `book`."""
     return select(
         consumers.c.id,
         consumers.c.uuid,
@@ -142,4 +143,4 @@ def _consumers() -> Select[Any]:
         users.c.external_id.label("user_name"),
         consumer_types.c.name,
         consumers.c.generation,
-    ).select_from(consumers.join(projects).join(users).outerjoin(consumer_types))
+    ).select_from(consumers.outerjoin(projects).outerjoin(users).outerjoin(consumer_types))
