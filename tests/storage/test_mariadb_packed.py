@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ledger_rows import Rows
-from sqlalchemy import Double, Select, String, bindparam, literal, select
+from ledger_rows import STAMP, Rows
+from sqlalchemy import Double, Select, String, bindparam, insert, literal, select
 from statements import recorded
 
+from ullage.model.names import NAME_LENGTH_MAX
+from ullage.storage.book import _inventory_rows
 from ullage.storage.mariadb_packed import ROW_CHARACTERS_MAX, PackedStatement
 from ullage.storage.statements import Statement
 from ullage.storage.tables import inventories, providers, resource_classes
 from ullage.storage.unit import Store
 
 pytestmark = pytest.mark.databases("mariadb")
+
+KEY_DIGITS_MAX = 19
 
 
 def rows(store: Store, clause: Select[Any], *, packed: bool, before: str = "", **parameters: Any) -> list[Any]:
@@ -63,6 +68,23 @@ def test_a_row_that_the_server_cut_is_asked_for_plainly(store: Store, length: in
         found = rows(store, select(clause), packed=True)
     assert found == [("short", 2.5), ("x" * length, 1.5)]
     assert len([each for each in statements if "UNION" in each]) == (1 if length < ROW_CHARACTERS_MAX else 2)
+
+
+def test_no_row_of_an_inventory_is_too_long(store: Store) -> None:
+    """What is cut is asked for again each time, so nothing that a client may send is."""
+    most, name = 2**31 - 1, "CUSTOM_".ljust(NAME_LENGTH_MAX, "X")
+    amounts = {"reserved": most, "min_unit": most, "step_size": most, "allocation_ratio": 1.2345678901234567e-300}
+    with store.writing() as connection:
+        values = {"name": name, "standard": False, "created_us": 1, "updated_us": 1, **STAMP}
+        connection.execute(insert(resource_classes).values(values))
+        written = Rows(connection)
+        written.inventory(written.provider(), name, most, 2**63 - 1, **amounts)
+    with recorded(store) as statements:
+        (row,) = rows(store, _inventory_rows(), packed=True)
+    assert len([each for each in statements if "inventories" in each]) == 1
+    keys = row[:3]
+    longer_keys = sum(KEY_DIGITS_MAX - len(str(key)) for key in keys)
+    assert len(json.dumps(row)) + longer_keys <= ROW_CHARACTERS_MAX
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
