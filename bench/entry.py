@@ -8,7 +8,6 @@ uploads stall, and one that is too large comes in. Needs wrk; load goes to loopb
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
 import queue
 import re
@@ -264,15 +263,13 @@ def growth_by_a_large_body(worker: int) -> str:
     return f"{peak_megabytes(worker) - before:.0f} MB"
 
 
-def loops() -> tuple[str, ...]:
-    return ("asyncio", "uvloop") if importlib.util.find_spec("uvloop") else ("asyncio",)
-
-
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     seconds = int(sys.argv[2]) if len(sys.argv) > 2 else 4
     loads = (("GET", "/", None), ("PUT", "/", PUT), ("claim", "/claim", PUT))
-    kinds = [(way, loop) for way in WAYS for loop in (loops() if way.interface != "wsgi" else ("asyncio",))]
+    kinds = [
+        (way, loop) for way in WAYS for loop in (("asyncio", "uvloop") if way.interface != "wsgi" else ("asyncio",))
+    ]
     figures: dict[tuple[str, str, str], list[float]] = {}
     print(f"requests/s, {CLIENTS} clients, median (best) of {rounds} rounds of {seconds} s")
     for _ in range(rounds):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from granian.constants import HTTPModes, Interfaces, SSLProtocols
+from granian.constants import HTTPModes, Interfaces, Loops, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer as Server
@@ -143,6 +143,7 @@ def _server(
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(max_buffer_size=HEAD_BYTES_MAX, header_read_timeout=IDLE_MILLISECONDS_MAX),
         websockets=False,
+        loop=Loops.uvloop,  # named, so that no other is taken that happens to be installed
         backlog=BACKLOG,
         backpressure=connections_max,
         log_level=LogLevels(settings.log_level),

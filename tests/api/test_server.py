@@ -76,6 +76,11 @@ def test_threads_of_a_worker_share_one_heap(server: UllageServer) -> None:
     assert [heaps_of_threads(pid) for pid in worker_pids(server)] == [[]]
 
 
+def test_the_event_loop_is_the_compiled_one(server: UllageServer) -> None:
+    for pid in worker_pids(server):
+        assert "/uvloop/loop." in Path(f"/proc/{pid}/maps").read_text()
+
+
 def heaps_of_threads(pid: int) -> list[str]:
     """Where glibc has made heaps besides the main one: each is 64 MiB at a multiple of that, used from its beginning,
     and the rest may not be touched."""

@@ -13,9 +13,9 @@ from ullage.model.errors import DeadlineExceeded, QueueFull
 from ullage.model.origin import NOBODY, Origin
 from ullage.storage.rebirth import Vacated
 
-COMPANY_SHARE = 0.5
+COMPANY_SHARE = 1.0
 """The part of the time the latest batch took for which the next one may wait for company."""
-COMPANY_SECONDS_MAX = 0.005
+COMPANY_SECONDS_MAX = 0.010
 
 STANDS_ASIDE_FROM = 4
 """So many commands take long enough to be felt by others; fewer wait for nobody."""
