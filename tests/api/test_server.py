@@ -15,10 +15,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from granian.constants import Loops
 from serving import UllageServer, free_port
 
 from api.wires import HEAD, PATIENCE_SECONDS, Wire, exchange
+from ullage.api.replacement import Replacement
 from ullage.server import Pauses, collect_seldom
+from ullage.server import _server as granian_for
+from ullage.settings import load
 
 POST = b"POST /resource_classes HTTP/1.1"
 BODY_BYTES_MAX = 1024 * 1024
@@ -77,6 +81,8 @@ def test_threads_of_a_worker_share_one_heap(server: UllageServer) -> None:
 
 
 def test_the_event_loop_is_the_compiled_one(server: UllageServer) -> None:
+    granian = granian_for(load(), 100, None, Replacement())
+    assert granian.loop == Loops.uvloop
     for pid in worker_pids(server):
         assert "/uvloop/loop." in Path(f"/proc/{pid}/maps").read_text()
 
