@@ -15,6 +15,7 @@ from statements import recorded
 
 from ullage.engine.patch import Delta
 from ullage.model.commands import CreateProvider, DeleteProvider
+from ullage.model.names import PROVIDER_NAME_LENGTH_MAX
 from ullage.storage import feed
 from ullage.storage.committer import Committer
 from ullage.storage.feed import Marks, changes_of
@@ -51,6 +52,30 @@ def test_what_known_writers_wrote_is_told_by_one_statement(store: Store, committ
     assert [row[1] for row in delta.providers] == [B]
     assert [each[: len(TOLD)] for each in statements] == [TOLD]
     assert told_at_once(store, now) == (None, now)
+
+
+def test_the_longest_names_are_told_at_once(store: Store, committer: Committer, known: Marks) -> None:
+    name = "\x01" * PROVIDER_NAME_LENGTH_MAX  # as JSON, six times as long
+    committer.run(CreateProvider(B, "b"))
+    committer.run(CreateProvider(C, name))
+    told = told_at_once(store, known)
+    assert told is not None
+    delta, _ = told
+    assert delta is not None
+    assert sorted(row[1:3] for row in delta.providers) == [(B, "b"), (C, name)]
+
+
+@pytest.mark.databases("mariadb")
+def test_what_mariadb_cut_is_asked_for_once_more(store: Store, committer: Committer, known: Marks) -> None:
+    def is_asked_twice() -> bool:
+        with recorded(store) as statements:
+            assert told_at_once(store, known) is not None
+        return [each[: len(TOLD)] for each in statements] == [TOLD] * 2
+
+    committer.run(CreateProvider(B, "b" * PROVIDER_NAME_LENGTH_MAX))
+    assert not is_asked_twice()
+    committer.run(CreateProvider(C, "\x01" * PROVIDER_NAME_LENGTH_MAX))
+    assert is_asked_twice()
 
 
 def test_what_others_wrote_is_not_told_at_once(

@@ -27,6 +27,7 @@ from ullage.model.commands import (
 from ullage.model.inventory import Inventory
 from ullage.model.refusal import Refusal
 from ullage.operations.mirror import Mirror
+from ullage.storage import feed
 from ullage.storage import uses as module
 from ullage.storage.book import Keys
 from ullage.storage.committer import Committer
@@ -239,12 +240,14 @@ def test_to_hear_takes_mariadb_no_table_on_disk(store: Store, mirror: Mirror, co
         with store.hearing() as connection:  # the only one that reads
             return int(connection.exec_driver_sql("SHOW SESSION STATUS LIKE 'Created_tmp_disk_tables'").one()[1])
 
-    do(committer, take("x"))
     before = on_disk()
+    do(committer, take("x"))
+    mirror.fresh()
+    do(committer, EnsureTrait("CUSTOM_NEW"), CreateProvider(uuid_of("c"), "c"))
     mirror.fresh()
     assert on_disk() == before
-    do(committer, EnsureTrait("CUSTOM_NEW"))
-    mirror.fresh()
+    with store.hearing() as connection:
+        feed._asked(connection, store.dialect, {1: 0}, may_cut=False)
     assert on_disk() > before
 
 

@@ -232,8 +232,11 @@ class Dialect(ABC):
         return rows.where(column == keys.c.id)
 
     @abstractmethod
-    def packed(self, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
-        """The aggregate that is a JSON text: the list of all rows, each a list of these columns; null if of none."""
+    def packed(self, columns: Sequence[ColumnElement[Any]], *, may_cut: bool) -> ColumnElement[Any]:
+        """The aggregate that is a JSON text: the list of all rows, each a list of these columns; null if of none.
+
+        `may_cut`: long rows may be cut, whereby the text is no JSON any more, where that spares the database much.
+        """
 
     def first(self, rows: Select[Any], most: int) -> Select[Any]:
         """So many of these rows at the most, as a part of a UNION."""

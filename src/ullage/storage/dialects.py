@@ -128,7 +128,7 @@ class Sqlite(Dialect):
     def listed(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         return column.in_(select(func.json_each(bindparam(name, type_=Text())).table_valued("value").c.value))
 
-    def packed(self, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
+    def packed(self, columns: Sequence[ColumnElement[Any]], *, may_cut: bool) -> ColumnElement[Any]:
         # by itself it would write 15 digits of a number
         exact = (func.json(func.printf("%!.17g", each)) if isinstance(each.type, Float) else each for each in columns)
         return func.json_group_array(func.json_array(*exact))
@@ -292,7 +292,7 @@ class Postgresql(Dialect):
         found = rows.where(column == keys.c.id).offset(0).lateral("found")
         return select(*found.c).select_from(keys.join(found, true()))
 
-    def packed(self, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
+    def packed(self, columns: Sequence[ColumnElement[Any]], *, may_cut: bool) -> ColumnElement[Any]:
         return cast(func.json_agg(func.json_build_array(*columns)), Text)
 
     def list_parameter(self, values: Sequence[Any]) -> str:

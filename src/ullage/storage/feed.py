@@ -228,11 +228,10 @@ def _stamped_later(connection: Connection, dialect: Dialect, known: Mapping[int,
 
     One statement, which is one snapshot: None if that is too much for one.
     """
-    texts = _changes(dialect, len(known)).send(connection, mark_parameters(known)).rows()[0]
-    parts = [unpacked(*text.split(" ", 1)) for unpacked, text in zip(_UNPACKED, texts, strict=True)]
-    if any(part is None for part in parts) or len(parts[1] or ()) > CHANGES_MAX:
+    parts = _asked(connection, dialect, known, may_cut=True) or _asked(connection, dialect, known, may_cut=False)
+    if parts is None or len(parts[1]) > CHANGES_MAX:
         return None
-    marks, providers, offered, links, labels = (part or () for part in parts)
+    marks, providers, offered, links, labels = parts
     return marks_of(marks), Delta(
         providers=providers,
         inventories=offered,
@@ -247,8 +246,18 @@ def _stamped_later(connection: Connection, dialect: Dialect, known: Mapping[int,
     )
 
 
+def _asked(
+    connection: Connection, dialect: Dialect, known: Mapping[int, int], *, may_cut: bool
+) -> Sequence[Sequence[Any]] | None:
+    """The rows of each part of `_changes`; None if the server cut one of them."""
+    texts = _changes(dialect, len(known), may_cut=may_cut).send(connection, mark_parameters(known)).rows()[0]
+    parts = [unpacked(*text.split(" ", 1)) for unpacked, text in zip(_UNPACKED, texts, strict=True)]
+    whole = [part for part in parts if part is not None]
+    return whole if len(whole) == len(parts) else None
+
+
 @cache
-def _changes(dialect: Dialect, writer_count: int) -> Statement:
+def _changes(dialect: Dialect, writer_count: int, *, may_cut: bool) -> Statement:
     """What `_stamped_later` asks, of so many writers; its parts are in the order of `_UNPACKED`."""
     changed = _PROVIDERS.where(_is_later(providers, writer_count)).limit(CHANGES_MAX + 1).cte("changed")
     named = [
@@ -261,7 +270,7 @@ def _changes(dialect: Dialect, writer_count: int) -> Statement:
     )
     offered = dialect.of_each(_INVENTORIES, inventories.c.provider_id, changed)
     parts = (MARKS.subquery(), changed, offered.subquery(), links.subquery(), union_all(*named).subquery())
-    return Statement(packed_side_by_side(parts, dialect), dialect)
+    return Statement(packed_side_by_side(parts, dialect, may_cut=may_cut), dialect)
 
 
 def _is_later(table: Table, writer_count: int) -> ColumnElement[bool]:

@@ -45,7 +45,7 @@ from ullage.storage.dialect import (
 )
 from ullage.storage.encryption import Encryption
 from ullage.storage.mariadb_locks import named_lock, table_lock
-from ullage.storage.mariadb_packed import PackedStatement
+from ullage.storage.mariadb_packed import PackedStatement, in_memory
 from ullage.storage.statements import Answer, Statement, raise_translated
 from ullage.storage.trouble import ServerUnfit
 
@@ -179,8 +179,8 @@ class Mariadb(Dialect):
         # in this order, whatever the planner thinks of the tables' sizes
         return rows.select_from(keys).where(column == keys.c.id).prefix_with("STRAIGHT_JOIN")
 
-    def packed(self, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
-        return func.json_arrayagg(func.json_array(*columns))
+    def packed(self, columns: Sequence[ColumnElement[Any]], *, may_cut: bool) -> ColumnElement[Any]:
+        return in_memory(columns) if may_cut else func.json_arrayagg(func.json_array(*columns))
 
     def listed(self, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
         return column.bool_op("IN")(bindparam(name))  # the driver writes a tuple as a list in brackets

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Select, String, cast, func
+from sqlalchemy import ColumnElement, Connection, Select, String, cast, func
 
 from ullage.storage.packed import unpacking
 from ullage.storage.statements import NOTHING, Answer, Row, Statement
@@ -43,8 +43,12 @@ class PackedStatement(Statement):
         return answer
 
 
+def in_memory(columns: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
+    """The aggregate that is a JSON text of all rows, null if of none; no JSON if a row is cut."""
+    return func.concat("[", func.group_concat(cast(func.json_array(*columns), String(ROW_CHARACTERS_MAX))), "]")
+
+
 def _packed(rows: Select[Any]) -> Select[Any]:
     """The SELECT of one row that has how many rows there are, and all of them as a text."""
-    row = cast(func.json_array(*rows.selected_columns), String(ROW_CHARACTERS_MAX))
-    count_and_text: list[Any] = [func.count(), func.concat("[", func.group_concat(row), "]")]  # of no rows, null
+    count_and_text: list[Any] = [func.count(), in_memory(list(rows.selected_columns))]
     return rows.with_only_columns(*count_and_text, maintain_column_froms=True)

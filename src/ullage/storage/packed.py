@@ -17,13 +17,16 @@ if TYPE_CHECKING:
     from ullage.storage.dialect import Dialect
 
 
-def packed_side_by_side(many: Iterable[FromClause], dialect: Dialect) -> Select[Any]:
-    """The SELECT of one row that has, for each of these, a text: how many rows there are, a space, and all of them."""
+def packed_side_by_side(many: Iterable[FromClause], dialect: Dialect, *, may_cut: bool) -> Select[Any]:
+    """The SELECT of one row that has, for each of these, a text: how many rows there are, a space, and all of them.
+
+    `may_cut`: see `Dialect.packed`.
+    """
     # a table of such texts is one that MariaDB makes on disk: no derived tables but scalars
-    texts = (
-        select(cast(func.count(), String) + " " + func.coalesce(dialect.packed(list(each.c)), "[]")).select_from(each)
-        for each in many
-    )
+    texts = []
+    for each in many:
+        rows = func.coalesce(dialect.packed(list(each.c), may_cut=may_cut), "[]")
+        texts.append(select(cast(func.count(), String) + " " + rows).select_from(each))
     return select(*(text.scalar_subquery() for text in texts))
 
 
