@@ -210,7 +210,7 @@ def test_nobody_compares_version_numbers() -> None:
     assert not found
 
 
-STATEMENT_CALLS = frozenset({"text", "exec_driver_sql", "DDL", "literal_column"})
+STATEMENT_CALLS = frozenset({"text", "exec_driver_sql", "DDL", "literal_column", "RoundTrip", "_execute_command"})
 DRIVER_CALLS = frozenset({"execute", "executemany"})
 COMPUTED_STATEMENTS = {
     "src/ullage/storage/unit.py": "runs the constant statements of a Dialect",
@@ -218,6 +218,7 @@ COMPUTED_STATEMENTS = {
     "src/ullage/storage/statements.py": "runs the compiled text of a Core statement",
     "src/ullage/storage/dialect.py": "runs the constant settings of a Dialect",
     "src/ullage/storage/mariadb_ahead.py": "joins such texts, which the driver has filled in, by semicolons",
+    "src/ullage/storage/mariadb_round_trip.py": "sends what is joined there",
     "src/ullage/storage/mariadb_locks.py": "a number of seconds and a constant expression",
 }
 """Where a statement is put together all the same, and from what."""

@@ -21,7 +21,7 @@ from sqlalchemy import (
     cast,
     column,
     func,
-    text,
+    literal_column,
     update,
 )
 from sqlalchemy.dialects import mysql
@@ -114,9 +114,10 @@ def json_table(columns: Sequence[Column[Any]]) -> FromClause:
         f"{name} {type_} PATH '$[{position}]'" for position, (name, type_) in enumerate(zip(names, types, strict=True))
     )
     typed = [column(name, each.type) for name, each in zip(names, columns, strict=True)]
-    # its text is made of names and types of the schema alone
-    statement = text(f"SELECT * FROM JSON_TABLE(:data, '$[*]' COLUMNS ({paths})) AS given")  # noqa: S608 # nosec B608
-    return statement.columns(*typed).subquery("data")
+    rows: ColumnElement[Any] = literal_column(
+        f"'$[*]' COLUMNS ({paths})"
+    )  # made of names and types of the schema alone
+    return func.json_table(bindparam("data", type_=Text()), rows).table_valued(*typed, name="data")
 
 
 def json_parameters(rows: Sequence[Row]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ from pymysql.constants import CLIENT
 from pymysql.constants.SERVER_STATUS import SERVER_STATUS_IN_TRANS
 from sqlalchemy import Connection
 
+from ullage.storage.mariadb_round_trip import RoundTrip
+
 _AHEAD = "ullage_ahead"
 REQUEST_CHARACTERS_MAX = 1024 * 1024
 """Longer ones are sent at once; MariaDB takes 16 MiB."""
@@ -53,6 +55,7 @@ class Ahead:
     """The statements of one connection that were not sent yet."""
 
     def __init__(self, connection: DriverConnection[Any]) -> None:
+        self._connection = connection
         self._cursor = pymysql.cursors.Cursor(connection)
         self._waiting: list[tuple[str, Later]] = []
         self._characters = 0
@@ -70,12 +73,10 @@ class Ahead:
         waiting, self._waiting, self._characters = self._waiting, [], 0
         if not waiting:
             return
-        cursor = self._cursor
-        cursor.execute(";\n".join(text for text, _ in waiting))
-        for number, (_, later) in enumerate(waiting):
-            if number and not cursor.nextset():
-                raise pymysql.InternalError(f"{len(waiting)} statements were sent, {number} were answered")
-            later.take(cursor.fetchall(), cursor.rowcount, cursor.lastrowid)
+        trip = RoundTrip(self._connection, ";\n".join(text for text, _ in waiting))
+        for _, later in waiting:
+            later.take(*trip.take())
+        trip.end()
 
 
 class Later:
