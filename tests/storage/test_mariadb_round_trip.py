@@ -126,12 +126,20 @@ def test_what_was_found_and_made_is_told(store: Store) -> None:
 def test_what_the_server_says_of_a_statement_that_fails_is_raised(store: Store, failing: str, code: int) -> None:
     with connected(store) as driver:
         trip = RoundTrip(driver, f"SELECT 1; {failing}; SELECT 2")
-        if code != 1064:  # the text is read statement by statement
-            assert trip.take()[0] == [(1,)]
+        assert trip.take()[0] == [(1,)]
         with pytest.raises(pymysql.Error) as caught:
-            [trip.take() for _ in range(3)]
+            trip.take()
         assert caught.value.args[0] == code
         assert taken(driver, "SELECT 3")[0][0] == [(3,)]  # and the connection is as good as before
+
+
+@on_mariadb
+def test_texts_are_quoted_as_the_server_reads_them_after_any_answer(store: Store) -> None:
+    with connected(store) as driver:
+        for statement in ("DO 1", "SELECT 1", "SELECT 1 FROM DUAL WHERE FALSE"):
+            taken(driver, statement)
+            assert driver.escape("\\'; DO 2") == "'\\''; DO 2'"  # no backslash hides a quote
+            assert taken(driver, f"SELECT {driver.escape(chr(92) + chr(39))}")[0][0] == [("\\'",)]
 
 
 class Spoken:
@@ -140,7 +148,8 @@ class Spoken:
     encoding = "utf8"
     _read_timeout = _current_timeout = None
 
-    def __init__(self, said: bytes, read_bytes: int) -> None:
+    def __init__(self, said: bytes, read_bytes: int, next_number: int = 1) -> None:
+        self._next_seq_id = next_number
         self._rfile: Any = io.BufferedReader(io.BytesIO(said), buffer_size=read_bytes)
         self.is_closed = False
         self.server_status = 0
@@ -165,7 +174,7 @@ def end(status: int) -> bytes:
     return b"\xfe\0\0" + bytes([status, 0])
 
 
-INTEGER, TEXT = 3, 253
+INTEGER, DECIMAL, TEXT = 3, 246, 253
 ONE = (b"\x01", column(INTEGER), end(LAST), b"\x011")
 DONE = b"\0\0\0" + bytes([LAST, 0]) + b"\0\0"
 GOING_ON = b"\0\0\0" + bytes([MORE, 0]) + b"\0\0"
@@ -178,6 +187,7 @@ UNREADABLE = {
     "words after the last": (packets(DONE, DONE), "more answers than statements"),
     "no end of columns": (packets(b"\x01", column(INTEGER), b"\x011"), "columns have no end"),
     "a number of letters": (packets(b"\x01", column(INTEGER), end(LAST), b"\x01a", end(LAST)), "ValueError"),
+    "a decimal of letters": (packets(b"\x01", column(DECIMAL), end(LAST), b"\x01a", end(LAST)), "InvalidOperation"),
     "no UTF-8": (packets(b"\x01", column(TEXT), end(LAST), b"\x01\xff", end(LAST)), "UnicodeDecodeError"),
     "a value beyond its row": (packets(b"\x01", column(INTEGER), end(LAST), b"\x031", end(LAST)), "ValueError"),
     "words after a row": (packets(b"\x01", column(INTEGER), end(LAST), b"\x011\x011", end(LAST)), "ValueError"),
@@ -221,6 +231,17 @@ def test_a_server_that_ends_says_so_out_of_turn() -> None:
         taken(driver, "SELECT 1")
     assert caught.value.args[0] == 2013
     assert driver.is_closed
+
+
+def test_answers_are_counted_on_from_a_request_of_several_packets() -> None:
+    driver = Spoken(packets(*ONE, end(LAST), first=3), 8192, next_number=3)
+    assert taken(driver, "SELECT 1") == [([(1,)], 1, 0)]
+
+
+def test_a_row_that_begins_like_an_end_is_a_row() -> None:
+    longest = b"\xfe" + (5).to_bytes(8, "little") + b"12345"
+    driver = Spoken(packets(b"\x01", column(INTEGER), end(LAST), longest, end(LAST)), 8192)
+    assert taken(driver, "SELECT 1") == [([(12345,)], 1, 0)]
 
 
 @pytest.mark.parametrize("read_bytes", [1, 2, 5, 8192])

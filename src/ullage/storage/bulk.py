@@ -114,9 +114,8 @@ def json_table(columns: Sequence[Column[Any]]) -> FromClause:
         f"{name} {type_} PATH '$[{position}]'" for position, (name, type_) in enumerate(zip(names, types, strict=True))
     )
     typed = [column(name, each.type) for name, each in zip(names, columns, strict=True)]
-    rows: ColumnElement[Any] = literal_column(
-        f"'$[*]' COLUMNS ({paths})"
-    )  # made of names and types of the schema alone
+    # its text is made of names and types of the schema alone
+    rows: ColumnElement[Any] = literal_column(f"'$[*]' COLUMNS ({paths})")
     return func.json_table(bindparam("data", type_=Text()), rows).table_valued(*typed, name="data")
 
 

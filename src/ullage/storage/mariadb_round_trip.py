@@ -37,6 +37,9 @@ _INTEGERS = frozenset(
     {FIELD_TYPE.TINY, FIELD_TYPE.SHORT, FIELD_TYPE.LONG, FIELD_TYPE.LONGLONG, FIELD_TYPE.INT24, FIELD_TYPE.YEAR}
 )
 
+_UNREADABLE = (LookupError, ValueError, ArithmeticError, struct.error)
+"""What is raised for bytes that are no packet, row or value of their type."""
+
 Convert = Callable[[bytes], Any]
 
 
@@ -50,9 +53,9 @@ class RoundTrip:
         self._driver = driver
         self._data = b""
         self._at = 0
-        self._number = 1
         self._has_more = True  # an answer that was not taken yet
         self._driver._execute_command(COMMAND.COM_QUERY, request.encode(self._driver.encoding, "surrogateescape"))
+        self._number = self._driver._next_seq_id  # packets of the answers are counted on from those of the request
         seconds = self._driver._read_timeout
         if self._driver._current_timeout != seconds:
             self._driver._sock.settimeout(seconds)
@@ -68,7 +71,7 @@ class RoundTrip:
             self._give_up("there are fewer answers than statements")
         try:
             return self._taken()
-        except (IndexError, ValueError, struct.error) as error:
+        except _UNREADABLE as error:
             self._give_up(type(error).__name__)  # its words may hold a value
 
     def end(self) -> None:
@@ -77,7 +80,7 @@ class RoundTrip:
             self._give_up("there are more answers than statements")
 
     def _taken(self) -> tuple[Sequence[Any], int, int]:
-        data, at, end = self._packet()
+        data, at, _ = self._packet()
         if data[at] == _OK:
             found, at = _integer(data, at + 1)
             new_key, at = _integer(data, at)
