@@ -247,7 +247,7 @@ class Mariadb(Daemon):
     def initialise(self) -> None:
         install = need(Path("/usr/bin/mariadb-install-db"), "MariaDB", "mariadb-server")
         options = ("--no-defaults", "--skip-test-db", "--auth-root-authentication-method=normal")
-        self.run([str(install), *options, f"--datadir={self.folder}/data"])
+        self.run([str(install), *options, f"--datadir={self.folder}/data", f"--tmpdir={self.folder}"])
 
     def command(self) -> list[str]:
         options = [f"--datadir={self.folder}/data", f"--socket={self.folder}/socket", f"--pid-file={self.folder}/pid"]

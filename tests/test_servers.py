@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -79,6 +80,17 @@ def test_a_server_keeps_its_temporary_tables_to_itself(name: str) -> None:
             store.engine.connect() as connection,
         ):
             assert Path(connection.exec_driver_sql("SELECT @@tmpdir").scalar_one()) == server.folder
+
+
+@pytest.mark.parametrize("name", [name for name in DAEMONS if name == "mariadb"])
+def test_a_server_that_is_made_clears_no_other_s_temporary_tables(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        others = Path(folder) / "#sql-temptable-1-1-1.MAD"
+        others.touch()
+        monkeypatch.setenv("TMPDIR", folder)
+        with servers.running(name):
+            assert others.exists()
 
 
 @pytest.mark.parametrize("name", DAEMONS)
